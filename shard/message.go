@@ -1,0 +1,164 @@
+package shard
+
+import "fmt"
+
+// MessageKind says what a message between two replicas means.
+type MessageKind uint8
+
+// The kinds of message; the fields each uses are those named in its comment, beside
+// Kind, Shard, From, To and Epoch, which all use. The values are on the wire.
+const (
+	// MsgConnect is the handshake of a predecessor with its successor. Number
+	// orders the attempts. Base, Last and Hash (at Last) describe the predecessor's
+	// history, Synced whether it has all it had before its last restart. Chain.
+	MsgConnect MessageKind = 1
+	// MsgConnected answers it: Link, State, Last, Hash (at Last), Lineage. A
+	// PENDING successor wants MsgInherit next. From an ACTIVE one, what
+	// the predecessor lost follows as MsgHandBack.
+	MsgConnected MessageKind = 2
+	// MsgInherit gives a PENDING successor its history: Link, Lineage, Cut, Hash
+	// (at Cut), Entries above Cut. Last of these entries is Last; while they end below
+	// it, more messages follow.
+	MsgInherit MessageKind = 3
+	// MsgHandBack returns entries to a predecessor that lost them: Link, Entries.
+	MsgHandBack MessageKind = 4
+	// MsgAppend passes entries down the chain: Link, Entries, Commit, and Last,
+	// the position before the first of them. Without entries it is a heartbeat.
+	MsgAppend MessageKind = 5
+	// MsgAck says up to where the entries are durable on the sender and
+	// everyone after it: Link, Last.
+	MsgAck MessageKind = 6
+	// MsgFence asks for a confirmation that the receiver is ACTIVE in Epoch: Number.
+	MsgFence MessageKind = 7
+	// MsgFenced confirms it: Number, and Commit from the head.
+	MsgFenced MessageKind = 8
+	// MsgWedge asks for the promise of Epoch, the newest of Chain: Number, Chain.
+	MsgWedge MessageKind = 9
+	// MsgWedged answers: Number, Epoch promised, Active, Last, Lineage, Chain; or Unknown.
+	MsgWedged MessageKind = 10
+	// MsgFetch asks the owner of the history to inherit for its entries above Cut:
+	// Number, Cut. Epoch is the promise that the owner answered with.
+	MsgFetch MessageKind = 11
+	// MsgFetched answers: Number, Entries, and Last, where they end when all have come.
+	MsgFetched MessageKind = 12
+	// MsgReport tells the sequencer of Shard whom the sender suspects among the
+	// members of Epoch: Suspects. An empty list takes earlier suspicion back.
+	MsgReport MessageKind = 13
+	// MsgRefuse says that a message of the older Epoch was not accepted, and
+	// why: Chain; or, in the sender's own epoch, that a link must be made anew: Link.
+	MsgRefuse MessageKind = 14
+)
+
+func (k MessageKind) String() string {
+	names := [...]string{MsgConnect: "Connect", MsgConnected: "Connected", MsgInherit: "Inherit",
+		MsgHandBack: "HandBack", MsgAppend: "Append", MsgAck: "Ack", MsgFence: "Fence",
+		MsgFenced: "Fenced", MsgWedge: "Wedge", MsgWedged: "Wedged", MsgFetch: "Fetch",
+		MsgFetched: "Fetched", MsgReport: "Report", MsgRefuse: "Refuse"}
+	if int(k) < len(names) && names[k] != "" {
+		return names[k]
+	}
+	return fmt.Sprintf("MessageKind(%d)", uint8(k))
+}
+
+// Traffic is the kind of stream a message travels on. Messages of one
+// kind between two nodes keep their order; across kinds there is none.
+type Traffic uint8
+
+const (
+	// Chain is bulk: entries and what must keep its order with them.
+	ChainTraffic Traffic = iota
+	// Control is never queued behind bulk.
+	ControlTraffic
+	// Transfer moves histories to new configurations.
+	TransferTraffic
+	// Traffics is how many kinds there are.
+	Traffics
+)
+
+// Traffic returns the stream on which messages of this kind travel.
+func (k MessageKind) Traffic() Traffic {
+	switch k {
+	case MsgConnect, MsgConnected, MsgInherit, MsgHandBack, MsgAppend, MsgAck:
+		return ChainTraffic
+	case MsgFetch, MsgFetched:
+		return TransferTraffic
+	}
+	return ControlTraffic
+}
+
+// Link names one life of the connection between two neighbours in a chain: the
+// predecessor's number of the handshake and the successor's of its answer. What
+// carries another link than the present one does not count.
+type Link struct {
+	Ask, Answer Number
+}
+
+// Message is what one replica tells another. Messages hold no pointers into
+// the sender's state that it would still change.
+type Message struct {
+	Kind     MessageKind
+	Shard    ID // of the replicas; for MsgReport, the shard reported on
+	From, To NodeID
+	Epoch    Epoch
+
+	Number   Number
+	Link     Link
+	State    State
+	Synced   bool
+	Unknown  bool // the sender hosts no replica of the shard
+	Active   Epoch
+	Base     Seqno
+	Last     Seqno
+	Cut      Seqno
+	Commit   Seqno
+	Hash     uint64
+	Lineage  Lineage
+	Chain    Chain
+	Entries  []Entry
+	Suspects []NodeID
+}
+
+// Valid reports what no correct replica sends, whatever its state. Everything
+// that comes off a wire passes it before it reaches a replica.
+func (m *Message) Valid() error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("message %v of shard %d: %s", m.Kind, m.Shard, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case m.Kind < MsgConnect || m.Kind > MsgRefuse:
+		return fail("unknown kind")
+	case m.Shard == 0:
+		return fail("shards are numbered from 1")
+	case m.From == 0 || m.To == 0:
+		return fail("from %v to %v: node ids are not zero", m.From, m.To)
+	case m.Epoch == 0 && !m.Unknown:
+		return fail("epochs are numbered from 1")
+	case m.State > Active:
+		return fail("%v", m.State)
+	case len(m.Suspects) > MaxMembers:
+		return fail("%d suspects: want at most %d", len(m.Suspects), MaxMembers)
+	}
+	if err := m.Lineage.Valid(); err != nil {
+		return fail("%v", err)
+	}
+	if len(m.Chain) > 0 {
+		if err := m.Chain.Valid(); err != nil {
+			return fail("%v", err)
+		}
+		if m.Chain[0].Shard != m.Shard {
+			return fail("carries the chain of shard %d", m.Chain[0].Shard)
+		}
+	}
+	if m.Kind == MsgWedge && m.Chain.Newest().Epoch != m.Epoch {
+		return fail("asks to promise epoch %d with a chain up to %d", m.Epoch, m.Chain.Newest().Epoch)
+	}
+	for i, e := range m.Entries {
+		if _, err := CheckEntry(e); err != nil {
+			return fail("%v", err)
+		}
+		if i > 0 && e.Seqno() != m.Entries[i-1].Seqno()+1 {
+			return fail("entry %d comes after %d", e.Seqno(), m.Entries[i-1].Seqno())
+		}
+	}
+	return nil
+}
