@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/wedge"
+)
+
+// reportEvery is how often, in ticks, a standing suspicion is reported again.
+const reportEvery = 2
+
+// expireAtOnce bounds the sessions that one command ends.
+const expireAtOnce = 256
+
+// engine is one hosted replica with its three parts composed: the replica itself, the wedge round
+// it runs as head of a new configuration, and its share in sequencing the next shard.
+type engine struct {
+	host    *Host
+	id      shard.ID
+	replica *shard.Replica
+	epoch   shard.Epoch // of the configuration that round and relay are about
+
+	round *wedge.Round // while this is the PENDING head of a new configuration
+
+	next      shard.ID // the shard it sequences
+	register  *sequencer.Register
+	proposer  *sequencer.Proposer
+	enforcer  *sequencer.Enforcer
+	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
+
+	ticks     int
+	suspected bool // a suspicion was reported, and not taken back yet
+	idle      map[shard.SessionID]idleSince
+	out       []shard.Message
+	events    []shard.Event
+}
+
+// idleSince is when a session was first seen with its last use.
+type idleSince struct {
+	lastUsed shard.Seqno
+	tick     int
+}
+
+func newEngine(h *Host, id shard.ID, stored shard.Stored, register *sequencer.Register) (*engine, error) {
+	replica, err := shard.NewReplica(h.opt.Replica, stored)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{
+		host: h, id: id, replica: replica, next: h.opt.Genesis.Ring.Next(id), register: register,
+		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(h.opt.Replica.Numbers),
+		idle: map[shard.SessionID]idleSince{},
+	}
+	e.enforcer.Follow(register)
+	e.follow()
+	return e, nil
+}
+
+// step takes a message for this replica, or for its office as a sequencer.
+func (e *engine) step(m shard.Message) {
+	switch m.Kind {
+	case shard.MsgWedged:
+		if m.Shard == e.id {
+			e.replica.Learn(m.Chain)
+			if e.round != nil {
+				e.round.Answer(m)
+			}
+		}
+		if m.Shard == e.next {
+			e.enforcer.Answer(m)
+			e.complete()
+		}
+	case shard.MsgFetched:
+		if e.round != nil {
+			e.round.Fetched(m)
+		}
+	case shard.MsgReport:
+		e.report(m)
+	default:
+		e.replica.Step(m)
+	}
+	e.follow()
+}
+
+// follow reacts to a configuration that the replica has learned: its promised head gathers the history to
+// inherit, everyone else passes the wedge on once, since the sequencer may be cut off from some.
+func (e *engine) follow() {
+	if conf := e.replica.Configuration(); conf.Epoch > e.epoch {
+		e.epoch = conf.Epoch
+		e.round = nil
+		switch {
+		case e.replica.State() != shard.Pending || conf.Head() != e.host.opt.Replica.Self:
+			if e.replica.State() != shard.Active {
+				e.out = append(e.out, wedge.NewAsking(e.replica.Chain(), e.host.opt.Replica.Numbers.Next()).Messages()...)
+			}
+		default:
+			e.round = wedge.NewRound(e.host.opt.Replica.Self, e.replica.Chain(), e.host.opt.Replica.Numbers)
+			e.round.Tick()
+		}
+		e.proposer.Reset()
+		e.completed = 0
+		e.host.learn(e.replica.Chain())
+	}
+	if e.round != nil {
+		e.out = append(e.out, e.round.Send()...)
+		if in, ok := e.round.Result(); ok {
+			e.replica.Inherit(in)
+			e.round = nil
+		}
+	}
+}
+
+// report takes what a member of the next shard, or another replica of this one, says of its members.
+func (e *engine) report(m shard.Message) {
+	newest := e.register.Chain.Newest()
+	if m.Epoch < newest.Epoch {
+		// The reporter does not know what was decided since: that counts as the wedge.
+		e.out = append(e.out, shard.Message{
+			Kind: shard.MsgRefuse, Shard: e.next, Epoch: newest.Epoch, To: m.From, Chain: e.register.Chain,
+		})
+		return
+	}
+	e.proposer.Report(m)
+	e.propose()
+}
+
+// propose decides a successor of the next shard's configuration where suspicion calls for it, if this is the
+// head. It takes effect when the command is applied, here and elsewhere.
+func (e *engine) propose() {
+	if !e.replica.Leads() {
+		return
+	}
+	if c, ok := e.proposer.Propose(e.register, e.host.hears); ok && !e.replica.Propose(sequencer.Reconfigure(c)) {
+		e.proposer.Reset()
+	}
+}
+
+// complete records the next shard's newest configuration as ACTIVE at all its members.
+func (e *engine) complete() {
+	c, ok := e.enforcer.Complete()
+	if ok && c.Epoch > e.completed && e.replica.Leads() && e.replica.Propose(sequencer.Activated(c)) {
+		e.completed = c.Epoch
+	}
+}
+
+// applied takes the register as of the entries applied so far.
+func (e *engine) applied(register *sequencer.Register) {
+	if register == e.register {
+		return
+	}
+	before := e.register.Chain.Newest()
+	e.register = register
+	e.enforcer.Follow(register)
+	if c := register.Chain.Newest(); c.Epoch > before.Epoch {
+		e.events = append(e.events, shard.Event{Kind: shard.EventReconfigured, Shard: e.next, Configuration: c})
+		e.out = append(e.out, e.enforcer.Tick()...)
+		e.host.learn(register.Chain)
+	}
+}
+
+func (e *engine) tick() {
+	e.ticks++
+	e.replica.Tick()
+	if e.round != nil {
+		e.round.Tick()
+	}
+	e.suspect()
+	e.proposer.Tick()
+	e.propose()
+	e.out = append(e.out, e.enforcer.Tick()...)
+	e.complete()
+	e.follow()
+}
+
+// suspect holds new requests while a member of this very shard is suspected, and reports it to the sequencer.
+func (e *engine) suspect() {
+	conf := e.replica.Configuration()
+	var suspects []shard.NodeID
+	if conf.Has(e.host.opt.Replica.Self) {
+		for _, m := range conf.Members {
+			if e.host.detector.Suspects(m) {
+				suspects = append(suspects, m)
+			}
+		}
+	}
+	e.replica.Hold(len(suspects) > 0)
+	if len(suspects) == 0 && !e.suspected || len(suspects) > 0 && e.suspected && e.ticks%reportEvery != 0 {
+		return
+	}
+	e.suspected = len(suspects) > 0
+	for _, m := range e.host.Known(e.host.opt.Genesis.Ring.Sequencer(e.id)).Newest().Members {
+		e.out = append(e.out, shard.Message{
+			Kind: shard.MsgReport, Shard: e.id, Epoch: conf.Epoch, To: m, Suspects: suspects,
+		})
+	}
+}
+
+// sessions ends those unused for too long, by a command, if this is the head. A use that comes before the command
+// in the history keeps its session.
+func (e *engine) sessions(open []shard.Idle) {
+	if !e.replica.Leads() {
+		clear(e.idle)
+		return
+	}
+	seen := make(map[shard.SessionID]idleSince, len(open))
+	var expired []shard.Idle
+	for _, s := range open {
+		since, ok := e.idle[s.Session]
+		if !ok || since.lastUsed != s.LastUsed {
+			since = idleSince{lastUsed: s.LastUsed, tick: e.ticks}
+		}
+		seen[s.Session] = since
+		if e.ticks-since.tick >= e.host.opt.SessionTicks && len(expired) < expireAtOnce {
+			expired = append(expired, s)
+		}
+	}
+	e.idle = seen
+	if len(expired) > 0 {
+		e.replica.Propose(shard.Command{Kind: shard.CommandExpireSessions, Expired: expired})
+	}
+}
+
+// peers are the nodes that this replica exchanges heartbeats with: its fellow members, those it
+// sequences, and those that sequence it.
+func (e *engine) peers(add func(shard.NodeID)) {
+	ring := e.host.opt.Genesis.Ring
+	for _, c := range []shard.Configuration{
+		e.replica.Configuration(),
+		e.host.Known(e.next).Newest(),
+		e.host.Known(ring.Sequencer(e.id)).Newest(),
+	} {
+		for _, m := range c.Members {
+			add(m)
+		}
+	}
+}

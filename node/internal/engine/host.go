@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/wedge"
+)
+
+// Options are what a host is told once.
+type Options struct {
+	Genesis *sequencer.Genesis
+	Replica shard.Options
+	// SuspectTicks is for how many ticks a node must be silent to be suspected.
+	SuspectTicks int
+	// GraceTicks is how long after its start a node waits for the first word of another.
+	GraceTicks int
+	// ReportTicks is for how long a report of a suspicion is believed.
+	ReportTicks int
+	// SessionTicks is for how long a session may go unused.
+	SessionTicks int
+}
+
+// Recovered is one replica as it comes up from the disk.
+type Recovered struct {
+	Stored   shard.Stored
+	Register *sequencer.Register
+}
+
+// Host is the protocol of one node: all replicas it hosts and its opinion of other nodes. It is driven by one
+// caller: whatever happens is a call of a method, whatever is to be done is in the next Ready.
+type Host struct {
+	opt      Options
+	engines  map[shard.ID]*engine
+	order    []shard.ID // of engines
+	detector *wedge.Detector
+	// known holds for each shard the newest chain of decided configurations that this node has heard
+	// of: hints for routing and heartbeats; for a replica hosted here, a wedge.
+	known   map[shard.ID]shard.Chain
+	learned []shard.Chain
+	writes  []shard.ID // whose are the records that are not durable yet, in log order
+	events  []shard.Event
+	strays  []shard.Message // answers of this node as one that hosts no such replica
+	dirty   bool            // the set of peers may have changed
+	peers   []shard.NodeID
+}
+
+// NewHost brings up the replicas that the log holds.
+func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
+	if err := opt.Genesis.Valid(); err != nil {
+		return nil, err
+	}
+	h := &Host{
+		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
+		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
+	}
+	for _, c := range opt.Genesis.Initial {
+		h.known[c.Shard] = shard.Chain{c}
+	}
+	for _, id := range h.order {
+		if _, ok := h.known[id]; !ok {
+			return nil, fmt.Errorf("the log holds shard %d, which is not in the ring of cluster %s", id, opt.Genesis.Cluster)
+		}
+		r := replicas[id]
+		e, err := newEngine(h, id, r.Stored, r.Register)
+		if err != nil {
+			return nil, err
+		}
+		h.engines[id] = e
+	}
+	for _, id := range h.order {
+		h.learn(h.engines[id].replica.Chain())
+		h.learn(h.engines[id].register.Chain)
+	}
+	h.watch()
+	return h, nil
+}
+
+// Step takes a message that has passed Message.Valid.
+func (h *Host) Step(m shard.Message) {
+	ring := h.opt.Genesis.Ring
+	if _, ok := h.known[m.Shard]; !ok {
+		return
+	}
+	if len(m.Chain) > 0 {
+		h.learn(m.Chain)
+	}
+	e := h.engines[m.Shard]
+	office := h.engines[ring.Sequencer(m.Shard)]
+	switch m.Kind {
+	case shard.MsgReport:
+		if office != nil {
+			office.step(m)
+		}
+	case shard.MsgWedged:
+		if office != nil {
+			office.step(m)
+		}
+		if e != nil && e != office {
+			e.step(m)
+		}
+	case shard.MsgWedge:
+		if e == nil {
+			// Never an empty history: that would be taken for one.
+			h.strays = append(h.strays, shard.Message{
+				Kind: shard.MsgWedged, Shard: m.Shard, Epoch: m.Epoch, From: h.opt.Replica.Self, To: m.From, Number: m.Number, Unknown: true,
+			})
+			return
+		}
+		e.step(m)
+	default:
+		if e != nil {
+			e.step(m)
+		}
+	}
+}
+
+// Learn takes a hint: decided configurations of some shard, from wherever. It is
+// ignored where it does not fit the ring.
+func (h *Host) Learn(chain shard.Chain) {
+	if chain.Valid() == nil {
+		h.learn(chain)
+	}
+}
+
+// learn keeps what is newest of each shard, and wedges the replica hosted here.
+func (h *Host) learn(chain shard.Chain) {
+	id := chain.Newest().Shard
+	known, ok := h.known[id]
+	if !ok {
+		return
+	}
+	if chain.Newest().Epoch > known.Newest().Epoch {
+		h.known[id] = slices.Clone(chain)
+		h.learned = append(h.learned, h.known[id])
+		h.dirty = true
+	}
+	if e := h.engines[id]; e != nil && e.replica.Learn(chain) {
+		e.follow()
+	}
+}
+
+// Known is the newest chain this node has heard of; empty for a shard that is not in the ring.
+func (h *Host) Known(id shard.ID) shard.Chain { return h.known[id] }
+
+// Request takes a client's operation for a replica hosted here. It reports false where there is none.
+func (h *Host) Request(q shard.Request) bool {
+	e := h.engines[q.Shard]
+	if e == nil {
+		return false
+	}
+	if q.Kind == shard.Get {
+		e.replica.Read(q)
+	} else {
+		e.replica.Write(q)
+	}
+	return true
+}
+
+// Durable tells that the first n records written and not yet confirmed are fsynced.
+func (h *Host) Durable(n int) {
+	counts := make(map[shard.ID]int, len(h.order))
+	for _, id := range h.writes[:n] {
+		counts[id]++
+	}
+	h.writes = slices.Delete(h.writes, 0, n)
+	for _, id := range h.order {
+		if c := counts[id]; c > 0 {
+			h.engines[id].replica.Durable(c)
+			h.engines[id].follow()
+		}
+	}
+}
+
+// Applied tells what the register of a hosted shard is after the work done so far.
+func (h *Host) Applied(id shard.ID, register *sequencer.Register) {
+	if e := h.engines[id]; e != nil {
+		e.applied(register)
+	}
+}
+
+// Sessions tells which sessions a hosted shard has, now and then: their idle time is counted from here.
+func (h *Host) Sessions(id shard.ID, open []shard.Idle) {
+	if e := h.engines[id]; e != nil {
+		e.sessions(open)
+	}
+}
+
+// Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.
+func (h *Host) Heard(n shard.NodeID, stalled int) { h.detector.Heard(n, stalled) }
+
+// Reconnect tells that what was sent to peer on the chain stream may be lost.
+func (h *Host) Reconnect(peer shard.NodeID) {
+	for _, id := range h.order {
+		h.engines[id].replica.Reconnect(peer)
+	}
+}
+
+// Tick passes one unit of time. Late says that it came so late that this node was stalled
+// itself, and accuses nobody.
+func (h *Host) Tick(late bool) {
+	suspected, trusted := h.detector.Tick(late)
+	for _, n := range suspected {
+		h.events = append(h.events, shard.Event{Kind: shard.EventSuspected, Node: n})
+	}
+	for _, n := range trusted {
+		h.events = append(h.events, shard.Event{Kind: shard.EventTrusted, Node: n})
+	}
+	for _, id := range h.order {
+		h.engines[id].tick()
+	}
+	if h.dirty {
+		h.watch()
+	}
+}
+
+func (h *Host) hears(n shard.NodeID) bool { return n == h.opt.Replica.Self || h.detector.Hears(n) }
+
+func (h *Host) watch() {
+	set := map[shard.NodeID]bool{}
+	for _, id := range h.order {
+		h.engines[id].peers(func(n shard.NodeID) { set[n] = true })
+	}
+	delete(set, h.opt.Replica.Self)
+	h.peers = slices.Sorted(maps.Keys(set))
+	h.detector.Watch(h.peers)
+	h.dirty = false
+}
+
+// Peers are the nodes to send heartbeats to, in order.
+func (h *Host) Peers() []shard.NodeID { return h.peers }
+
+// Suspected are the nodes suspected now, in order.
+func (h *Host) Suspected() []shard.NodeID { return h.detector.Suspected() }
+
+// Err is the first error of a hosted replica: it saw an invariant broken, and the node must stop.
+func (h *Host) Err() error {
+	for _, id := range h.order {
+		if err := h.engines[id].replica.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Standing is one hosted replica as it sees itself and what it sequences.
+type Standing struct {
+	shard.Standing
+	Next     shard.ID
+	Register *sequencer.Register
+}
+
+// Standings lists the hosted replicas in order of shard.
+func (h *Host) Standings() []Standing {
+	var all []Standing
+	for _, id := range h.order {
+		e := h.engines[id]
+		all = append(all, Standing{Standing: e.replica.Standing(), Next: e.next, Register: e.register})
+	}
+	return all
+}
+
+// Ready returns what is to be done, and forgets it.
+func (h *Host) Ready() Ready {
+	r := Ready{Send: h.strays, Events: h.events}
+	h.strays, h.events = nil, nil
+	for _, id := range h.order {
+		e := h.engines[id]
+		out := e.replica.Output()
+		for range out.Write {
+			h.writes = append(h.writes, id)
+		}
+		r.Write = append(r.Write, out.Write...)
+		r.Send = append(r.Send, out.Send...)
+		for _, m := range e.out {
+			m.From = h.opt.Replica.Self
+			r.Send = append(r.Send, m)
+		}
+		r.Work = append(r.Work, out.Work...)
+		r.Replies = append(r.Replies, out.Replies...)
+		r.Events = append(append(r.Events, out.Events...), e.events...)
+		e.out, e.events = nil, nil
+	}
+	r.Learned, h.learned = h.learned, nil
+	return r
+}

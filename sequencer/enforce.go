@@ -1,0 +1,71 @@
+package sequencer
+
+import (
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/wedge"
+)
+
+// Enforcer wedges what the register has superseded: every replica of the sequencer shard runs one, and repeats
+// the wedge until every member of the decided successor has reported ACTIVE or a later decision came.
+type Enforcer struct {
+	numbers *shard.Numbers
+	asking  *wedge.Asking // nil: nothing to enforce
+	active  map[shard.NodeID]bool
+}
+
+// NewEnforcer enforces nothing yet.
+func NewEnforcer(numbers *shard.Numbers) *Enforcer { return &Enforcer{numbers: numbers} }
+
+// Follow takes the register as it stands now.
+func (e *Enforcer) Follow(reg *Register) {
+	newest := reg.Chain.Newest()
+	if reg.Activated == newest.Epoch {
+		e.asking = nil
+		return
+	}
+	if e.asking == nil || e.asking.Chain.Newest().Epoch != newest.Epoch {
+		e.asking = wedge.NewAsking(reg.Chain, e.numbers.Next())
+		e.active = map[shard.NodeID]bool{}
+	}
+}
+
+// Answer takes a MsgWedged. A member is asked again until it is ACTIVE; a node outside of the successor only
+// until it has promised.
+func (e *Enforcer) Answer(m shard.Message) {
+	if e.asking == nil || m.Number != e.asking.Number {
+		return
+	}
+	newest := e.asking.Chain.Newest()
+	if !newest.Has(m.From) {
+		if m.Epoch >= newest.Epoch {
+			e.asking.Answered(m.From)
+		}
+		return
+	}
+	if m.Active >= newest.Epoch {
+		e.active[m.From] = true
+		e.asking.Answered(m.From)
+	}
+}
+
+// Complete returns the configuration that all its members have reported ACTIVE, and that is not yet recorded as such.
+func (e *Enforcer) Complete() (shard.Configuration, bool) {
+	if e.asking == nil {
+		return shard.Configuration{}, false
+	}
+	newest := e.asking.Chain.Newest()
+	for _, m := range newest.Members {
+		if !e.active[m] {
+			return shard.Configuration{}, false
+		}
+	}
+	return newest, true
+}
+
+// Tick passes one unit of time and returns the wedges to send now.
+func (e *Enforcer) Tick() []shard.Message {
+	if e.asking == nil {
+		return nil
+	}
+	return e.asking.Tick()
+}

@@ -1,0 +1,196 @@
+package sequencer
+
+import (
+	"maps"
+	"math/bits"
+	"slices"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// Proposer turns suspicion of a shard's members into the next configuration. It works at the head of the
+// sequencer shard; what it proposes takes effect by the register's compare-and-set alone.
+type Proposer struct {
+	expiry  int // ticks a report is believed
+	now     int
+	reports map[shard.NodeID]report
+
+	epoch shard.Epoch // the reports and what follows are about this one
+	since int         // the tick at which a proposal was first due in it; 0: none is due
+	// fruitless counts the successive decisions after which the shard did not
+	// become ACTIVE; each doubles the ticks for which a suspicion must stand.
+	fruitless int
+	proposed  bool // in this epoch, by this head
+}
+
+type report struct {
+	suspects []shard.NodeID
+	until    int
+}
+
+// NewProposer believes reports for expiry ticks.
+func NewProposer(expiry int) *Proposer {
+	return &Proposer{expiry: max(expiry, 2), reports: map[shard.NodeID]report{}}
+}
+
+// maxFruitless bounds how often the delay doubles.
+const maxFruitless = 8
+
+// Report takes a MsgReport about the shard.
+func (p *Proposer) Report(m shard.Message) {
+	if m.Epoch < p.epoch {
+		return
+	}
+	p.enter(m.Epoch)
+	p.reports[m.From] = report{suspects: m.Suspects, until: p.now + p.expiry}
+}
+
+// enter forgets what was said about an older epoch.
+func (p *Proposer) enter(e shard.Epoch) {
+	if e > p.epoch {
+		p.epoch, p.since, p.proposed = e, 0, false
+		clear(p.reports)
+	}
+}
+
+// Reset forgets a proposal that may have been lost with the epoch it was made in.
+func (p *Proposer) Reset() { p.proposed = false }
+
+// Tick passes one unit of time.
+func (p *Proposer) Tick() {
+	p.now++
+	maps.DeleteFunc(p.reports, func(_ shard.NodeID, r report) bool { return r.until < p.now })
+}
+
+// Propose returns the successor of the register's newest configuration, if suspicion calls for one
+// now. hears says of whom the proposer itself has heard lately.
+func (p *Proposer) Propose(reg *Register, hears func(shard.NodeID) bool) (shard.Configuration, bool) {
+	newest := reg.Chain.Newest()
+	p.enter(newest.Epoch)
+	if reg.Activated == newest.Epoch {
+		p.fruitless = 0
+	}
+	if p.proposed || p.epoch != newest.Epoch {
+		return shard.Configuration{}, false
+	}
+	members := p.largest(newest.Members, hears)
+	if len(members) == 0 || len(members) == len(newest.Members) {
+		p.since = 0
+		return shard.Configuration{}, false
+	}
+	if p.since == 0 {
+		p.since = p.now
+	}
+	if p.now-p.since < p.patience() {
+		return shard.Configuration{}, false
+	}
+	p.proposed = true
+	p.fruitless = min(p.fruitless+1, maxFruitless)
+	return shard.Configuration{Shard: newest.Shard, Epoch: newest.Epoch + 1, Members: members}, true
+}
+
+// patience is for how many ticks a suspicion must stand: none at first, then as many as reports are
+// believed, doubling.
+func (p *Proposer) patience() int {
+	if p.fruitless == 0 {
+		return 0
+	}
+	return p.expiry << (p.fruitless - 1)
+}
+
+// largest is the largest set of members that see each other: none of which reports another. Among equal
+// ones it is that with most members heard of lately, then the more upstream. A set of which nobody was heard is none.
+func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool) []shard.NodeID {
+	n := len(members)
+	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
+	heard := uint64(0)
+	for i, a := range members {
+		if _, reported := p.reports[a]; reported || hears(a) {
+			heard |= 1 << i
+		}
+		for j, b := range members {
+			if slices.Contains(p.reports[a].suspects, b) {
+				blind[i] |= 1 << j
+				blind[j] |= 1 << i
+			}
+		}
+	}
+	best := p.search(blind, heard)
+	var set []shard.NodeID
+	for i, m := range members {
+		if best&(1<<i) != 0 {
+			set = append(set, m)
+		}
+	}
+	return set
+}
+
+// maxExact is up to how many members all sets are compared; a larger configuration is thinned out greedily.
+const maxExact = 12
+
+func (p *Proposer) search(blind []uint64, heard uint64) uint64 {
+	n := len(blind)
+	all := uint64(1)<<n - 1
+	if n == 64 {
+		all = ^uint64(0)
+	}
+	if n > maxExact {
+		return thin(blind, heard, all)
+	}
+	best := uint64(0)
+	for set := uint64(1); set <= all; set++ {
+		if set&heard == 0 || !sees(blind, set) {
+			continue
+		}
+		if best == 0 || better(set, best, heard) {
+			best = set
+		}
+	}
+	return best
+}
+
+// sees reports whether all members of the set see each other.
+func sees(blind []uint64, set uint64) bool {
+	for rest := set; rest != 0; rest &= rest - 1 {
+		if blind[bits.TrailingZeros64(rest)]&set != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func better(a, b, heard uint64) bool {
+	if x, y := bits.OnesCount64(a), bits.OnesCount64(b); x != y {
+		return x > y
+	}
+	if x, y := bits.OnesCount64(a&heard), bits.OnesCount64(b&heard); x != y {
+		return x > y
+	}
+	// The lowest member in which they differ decides: a has it.
+	return a&^b != 0 && (b&^a == 0 || bits.TrailingZeros64(a&^b) < bits.TrailingZeros64(b&^a))
+}
+
+// thin takes out, one by one, the member that fewest others see; among equals one not heard of, then the
+// most downstream.
+func thin(blind []uint64, heard, set uint64) uint64 {
+	for !sees(blind, set) {
+		worst, most := -1, -1
+		for i := range blind {
+			if set&(1<<i) == 0 {
+				continue
+			}
+			weight := 2 * bits.OnesCount64(blind[i]&set)
+			if heard&(1<<i) == 0 {
+				weight++
+			}
+			if weight >= most {
+				worst, most = i, weight
+			}
+		}
+		set &^= 1 << worst
+	}
+	if set&heard == 0 {
+		return 0
+	}
+	return set
+}

@@ -1,0 +1,310 @@
+package shard
+
+// upstream is a replica's side of the link to its predecessor.
+type upstream struct {
+	connect Message // the handshake with the highest number, answered or not
+	link    Link    // of the present link; zero while there is none
+	acked   Seqno   // acknowledged on this link
+	reack   bool    // the predecessor asks for an acknowledgement again
+}
+
+// downstream is a replica's side of the link to its successor.
+type downstream struct {
+	ask, answer Number
+	open        bool  // entries may be sent
+	handBack    Seqno // until this position the successor returns what was lost; 0: nothing awaited
+	next        Seqno // the next entry to send
+	sentCommit  Seqno
+	// acked is what the successor acknowledged in this epoch. It holds
+	// across links: what was durable stays so.
+	acked Seqno
+	// retryAt is when an unanswered handshake is repeated, wait the ticks it waited.
+	retryAt, wait int
+}
+
+func (d *downstream) link() Link { return Link{Ask: d.ask, Answer: d.answer} }
+
+// maxWait bounds the ticks between two attempts at a handshake.
+const maxWait = 32
+
+// connect begins a new link to the successor. No entry is sent until it is answered.
+func (r *Replica) connect() {
+	wait := min(max(2*r.down.wait, 2), maxWait)
+	r.down = downstream{ask: r.opt.Numbers.Next(), acked: r.down.acked, wait: wait, retryAt: r.ticks + wait}
+	base, _ := r.stored.Lineage.BaseOf(r.conf.Epoch)
+	r.send(Message{
+		Kind: MsgConnect, To: r.conf.Successor(r.opt.Self), Number: r.down.ask, Synced: r.synced,
+		Base: base, Last: r.last(), Hash: r.lastHash(), Chain: r.stored.Chain,
+	})
+}
+
+// Reconnect begins a new link to peer if it is the successor: what was under way to it may be lost.
+func (r *Replica) Reconnect(peer NodeID) {
+	if r.err == nil && r.isActive() && peer == r.conf.Successor(r.opt.Self) {
+		r.connect()
+	}
+}
+
+func (r *Replica) onConnect(m Message) {
+	// A lower number is an attempt that was given up since.
+	if m.From != r.conf.Predecessor(r.opt.Self) || m.Number <= r.up.connect.Number {
+		return
+	}
+	r.up = upstream{connect: m}
+	r.inheriting = nil
+	r.answerConnect()
+}
+
+// answerConnect answers the predecessor's handshake as soon as it can be: an unsynced replica
+// vouches for nothing, and one that writes its inheritance is about to become ACTIVE.
+func (r *Replica) answerConnect() {
+	m := r.up.connect
+	switch {
+	case m.Number == 0:
+	case r.State() == Pending && r.stored.Active != r.conf.Epoch:
+		r.connected()
+	case r.isActive() && r.synced:
+		r.welcome(m)
+	}
+}
+
+func (r *Replica) connected() {
+	r.up.link = Link{Ask: r.up.connect.Number, Answer: r.opt.Numbers.Next()}
+	r.send(Message{
+		Kind: MsgConnected, To: r.up.connect.From, Link: r.up.link, State: r.State(),
+		Last: r.last(), Hash: r.lastHash(), Lineage: r.stored.Lineage,
+	})
+}
+
+// welcome opens the link from a predecessor, and returns to it what it lost.
+func (r *Replica) welcome(m Message) {
+	if m.Last < r.stored.Start {
+		r.out.Events = append(r.out.Events, Event{Kind: EventIncomparable, Shard: r.conf.Shard, Node: m.From})
+		return
+	}
+	if m.Last <= r.last() {
+		if h, _ := r.stored.HashAt(m.Last); h != m.Hash {
+			r.broken("predecessor %v holds another entry %d", m.From, m.Last)
+			return
+		}
+	}
+	if m.Last < r.last() && m.Synced {
+		r.broken("predecessor %v is synced and ends at %d, before %d", m.From, m.Last, r.last())
+		return
+	}
+	r.connected()
+	for next := m.Last + 1; next <= r.last(); {
+		entries := r.entries(next, r.last())
+		next += Seqno(len(entries))
+		r.send(Message{Kind: MsgHandBack, To: m.From, Link: r.up.link, Entries: entries})
+	}
+}
+
+// entries returns those from first up to last, as many as fit one message, at least one.
+func (r *Replica) entries(first, last Seqno) []Entry {
+	all := r.stored.Entries[first-r.stored.Start-1 : last-r.stored.Start]
+	return all[:fitting(all, r.opt.MessageBytes)]
+}
+
+func fitting(entries []Entry, limit int) int {
+	size := 0
+	for i, e := range entries {
+		if size += len(e); size > limit && i > 0 {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+func (r *Replica) onConnected(m Message) {
+	d := &r.down
+	if !r.isActive() || m.From != r.conf.Successor(r.opt.Self) || m.Link.Ask != d.ask || d.open || d.handBack > 0 {
+		return
+	}
+	d.answer = m.Link.Answer
+	if m.State == Pending {
+		r.offer(m)
+		return
+	}
+	if m.Last > r.last() {
+		if r.synced {
+			r.broken("successor %v holds entry %d beyond the synced %d", m.From, m.Last, r.last())
+			return
+		}
+		d.handBack = m.Last
+		return
+	}
+	if h, ok := r.stored.HashAt(m.Last); !ok {
+		r.out.Events = append(r.out.Events, Event{Kind: EventIncomparable, Shard: r.conf.Shard, Node: m.From})
+		return
+	} else if h != m.Hash {
+		r.broken("successor %v holds another entry %d", m.From, m.Last)
+		return
+	}
+	r.openLink(m.Last)
+}
+
+// openLink lets entries flow to a successor that holds them up to last.
+func (r *Replica) openLink(last Seqno) {
+	r.down.open, r.down.next, r.down.handBack, r.down.wait = true, last+1, 0, 0
+	if !r.synced {
+		r.sync()
+	}
+}
+
+// sync notes that everything accepted before a restart is back: from now on the
+// replica vouches for its history, to those before it and, as head, to clients.
+func (r *Replica) sync() {
+	r.synced = true
+	r.floor = max(r.floor, r.last())
+	r.out.Events = append(r.out.Events, Event{Kind: EventSynced, Shard: r.conf.Shard, To: View{r.conf.Epoch, r.last()}})
+	r.answerConnect()
+	r.release()
+}
+
+func (r *Replica) onHandBack(m Message) {
+	if !r.isActive() || m.From != r.conf.Successor(r.opt.Self) || m.Link != r.down.link() || r.down.handBack == 0 {
+		return
+	}
+	for _, e := range m.Entries {
+		if e.Seqno() > r.down.handBack || !r.take(e, m.From) {
+			return
+		}
+	}
+	if r.last() == r.down.handBack {
+		r.openLink(r.last())
+	}
+}
+
+// take accepts the entry that is next in order.
+func (r *Replica) take(e Entry, from NodeID) bool {
+	if e.Seqno() != r.last()+1 || e.Epoch() != r.conf.Epoch || !e.Follows(r.lastHash()) {
+		r.broken("%v sends entry %d of epoch %d, which does not continue the history up to %d in epoch %d",
+			from, e.Seqno(), e.Epoch(), r.last(), r.conf.Epoch)
+		return false
+	}
+	r.write(Record{Kind: RecordEntry, Entry: e})
+	return r.err == nil
+}
+
+func (r *Replica) onAppend(m Message) {
+	if m.From != r.conf.Predecessor(r.opt.Self) {
+		return
+	}
+	if !r.isActive() || r.up.link == (Link{}) || m.Link != r.up.link || m.Last > r.last() {
+		r.send(Message{Kind: MsgRefuse, To: m.From, Link: m.Link})
+		return
+	}
+	for _, e := range m.Entries {
+		if e.Seqno() > r.last() {
+			if !r.take(e, m.From) {
+				return
+			}
+			continue
+		}
+		if h, ok := r.stored.HashAt(e.Seqno()); ok && h != e.Hash() {
+			r.broken("predecessor %v sends another entry %d", m.From, e.Seqno())
+			return
+		}
+	}
+	r.up.reack = r.up.reack || len(m.Entries) == 0
+	r.told = max(r.told, m.Commit)
+}
+
+func (r *Replica) onAck(m Message) {
+	if !r.isActive() || m.From != r.conf.Successor(r.opt.Self) || m.Link != r.down.link() || !r.down.open {
+		return
+	}
+	if m.Last >= r.down.next {
+		r.broken("successor %v acknowledges %d, before it was sent", m.From, m.Last)
+		return
+	}
+	r.down.acked = max(r.down.acked, m.Last)
+}
+
+// settled is up to where the history is durable here and at everyone after.
+func (r *Replica) settled() Seqno {
+	if r.conf.Tail() == r.opt.Self {
+		return r.durable
+	}
+	return min(r.durable, r.down.acked)
+}
+
+// advance moves commit to what is known persistent, and gives those entries to the applier.
+func (r *Replica) advance() {
+	commit := min(r.told, r.durable)
+	if r.isHead() {
+		commit = r.settled()
+	}
+	if commit <= r.commit {
+		r.serveReads()
+		return
+	}
+	for _, e := range r.stored.Entries[:commit-r.commit] {
+		w := Work{Shard: r.conf.Shard, Entry: e}
+		if token, ok := r.tokens[e.Seqno()]; ok {
+			w.Token = token
+			delete(r.tokens, e.Seqno())
+		}
+		if r.isHead() {
+			r.inFlight = max(0, r.inFlight-len(e))
+		}
+		r.out.Work = append(r.out.Work, w)
+	}
+	hash, _ := r.stored.HashAt(commit)
+	if err := r.stored.Forget(commit, hash); err != nil {
+		r.broken("%v", err)
+		return
+	}
+	r.commit = commit
+	r.serveReads()
+	r.answerFences()
+}
+
+// pump sends the successor what it has not been sent yet; with beat also commit alone.
+func (r *Replica) pump(beat bool) {
+	d := &r.down
+	if !d.open {
+		return
+	}
+	for d.next <= r.last() {
+		entries := r.entries(d.next, r.last())
+		r.sendAppend(entries)
+		d.next += Seqno(len(entries))
+		beat = false
+	}
+	if beat {
+		r.sendAppend(nil)
+	}
+}
+
+func (r *Replica) sendAppend(entries []Entry) {
+	r.down.sentCommit = r.commit
+	r.send(Message{
+		Kind: MsgAppend, To: r.conf.Successor(r.opt.Self), Link: r.down.link(),
+		Last: r.down.next - 1, Commit: r.commit, Entries: entries,
+	})
+}
+
+// acknowledge tells the predecessor what is durable from here on down.
+func (r *Replica) acknowledge() {
+	if r.up.link == (Link{}) || !r.synced {
+		return
+	}
+	if s := r.settled(); s > r.up.acked || r.up.reack {
+		r.up.acked, r.up.reack = s, false
+		r.send(Message{Kind: MsgAck, To: r.up.connect.From, Link: r.up.link, Last: s})
+	}
+}
+
+// tickLink repeats what may have been lost.
+func (r *Replica) tickLink() {
+	d := &r.down
+	switch {
+	case d.ask == 0:
+	case !d.open && r.ticks >= d.retryAt:
+		r.connect()
+	case d.open && (d.sentCommit < r.commit || d.acked < r.last()):
+		r.pump(true)
+	}
+}

@@ -1,0 +1,106 @@
+package shard
+
+import "fmt"
+
+// Write takes a put, a delete or the opening of a session. It is answered from the applier once it is persistent and applied.
+func (r *Replica) Write(q Request) {
+	size := len(q.Key) + len(q.Value)
+	switch {
+	case r.err != nil || !r.isActive() || !r.isHead():
+		r.refuse(q.Token)
+	case r.hold || !r.synced:
+		if r.heldBytes+size > r.opt.InFlightBytes {
+			r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of held requests", r.heldBytes+size, r.opt.InFlightBytes)})
+			return
+		}
+		r.held = append(r.held, q)
+		r.heldBytes += size
+	case r.inFlight > 0 && r.inFlight+size > r.opt.InFlightBytes:
+		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of writes in flight", r.inFlight+size, r.opt.InFlightBytes)})
+	default:
+		r.number(q.Command(), q.Token)
+	}
+}
+
+func overload(what string, value, limit int) string {
+	return fmt.Sprintf("%d %s, the limit is %d", value, what, limit)
+}
+
+// Propose appends a command of the ring's own. It reports whether the replica, as a head at work, took it.
+// Whether it comes to pass shows when it is applied.
+func (r *Replica) Propose(c Command) bool {
+	if r.err != nil || !r.isActive() || !r.isHead() || !r.synced {
+		return false
+	}
+	r.number(c, nil)
+	return true
+}
+
+// Leads reports whether the replica is a head whose commit covers all that was before it.
+func (r *Replica) Leads() bool { return r.isHead() && r.vouches() }
+
+// number makes a command the next entry. Only the head of an ACTIVE and synced chain comes here.
+func (r *Replica) number(c Command, token Token) {
+	command := AppendCommand(make([]byte, 0, 48+len(c.Key)+len(c.Value)), c)
+	e := NewEntry(r.conf.Epoch, r.last()+1, r.lastHash(), command)
+	r.write(Record{Kind: RecordEntry, Entry: e})
+	r.inFlight += len(e)
+	if token != nil {
+		r.tokens[e.Seqno()] = token
+	}
+}
+
+// Hold keeps new writes back while a member is suspected, and lets them go when it no longer is.
+// What was numbered before goes on.
+func (r *Replica) Hold(hold bool) {
+	r.hold = hold
+	r.release()
+}
+
+func (r *Replica) release() {
+	if r.hold || !r.synced || len(r.held) == 0 {
+		return
+	}
+	held := r.held
+	r.held, r.heldBytes = nil, 0
+	for _, q := range held {
+		r.Write(q)
+	}
+}
+
+// refuseWaiting ends every operation that a wedge interrupts: what was numbered may survive, the rest did not happen.
+func (r *Replica) refuseWaiting() {
+	for s := r.commit + 1; len(r.tokens) > 0 && s <= r.last(); s++ {
+		if token, ok := r.tokens[s]; ok {
+			r.reply(token, Result{Status: OutcomeUnknown, Chain: r.stored.Chain})
+			delete(r.tokens, s)
+		}
+	}
+	clear(r.tokens)
+	r.inFlight = 0
+	for _, q := range r.held {
+		r.refuse(q.Token)
+	}
+	r.held, r.heldBytes = nil, 0
+	for _, list := range [][]read{r.reads.waiting, r.reads.fence.reads, r.reads.fenced} {
+		for _, rd := range list {
+			r.refuse(rd.token)
+		}
+	}
+	r.reads = reads{}
+}
+
+// refuse answers a request with what is known of the configurations instead.
+func (r *Replica) refuse(token Token) {
+	reason := fmt.Sprintf("this replica of shard %d is %v in epoch %d", r.conf.Shard, r.State(), r.conf.Epoch)
+	if r.isActive() && !r.isHead() {
+		reason += ", and not its head"
+	}
+	r.reply(token, Result{Status: Refused, Chain: r.stored.Chain, Reason: reason})
+}
+
+func (r *Replica) reply(token Token, result Result) {
+	if token != nil {
+		r.out.Replies = append(r.out.Replies, Reply{Token: token, Result: result})
+	}
+}

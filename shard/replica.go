@@ -1,0 +1,322 @@
+package shard
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Numbers gives out the numbers of a node's askings. All replicas of a node share one.
+type Numbers struct{ last Number }
+
+// NewNumbers counts on from the first number of the given boot.
+func NewNumbers(boot uint64) *Numbers { return &Numbers{last: FirstNumber(boot)} }
+
+// Next returns a number above all before.
+func (n *Numbers) Next() Number {
+	n.last++
+	return n.last
+}
+
+// Options are what a replica is told once.
+type Options struct {
+	Self    NodeID
+	Numbers *Numbers
+	// MessageBytes bounds the entries in one message; a single larger entry travels alone.
+	MessageBytes int
+	// InFlightBytes bounds the entries that the head has numbered and that are
+	// not persistent yet, and, apart from them, the requests it holds.
+	InFlightBytes int
+	// WaitingReads bounds the reads waiting for a fence or for commit.
+	WaitingReads int
+}
+
+// Replica is one replica of one shard: the chain within an epoch, reads, and
+// the steps from one configuration to the next. It holds state only.
+// Whatever happens to it is a call of a method, whatever it wants done is in
+// the next Ready; it knows no clock, disk, network or thread.
+//
+// Its history in memory runs ahead of the disk by the records in `writing`, in
+// the order of the log. What it may say to others depends on what is durable:
+// acknowledgements on durable, wedge answers on promised, being ACTIVE on active.
+type Replica struct {
+	opt Options
+	// stored is the replica as its log will know it once all records given out
+	// are durable. Its entries are those above commit.
+	stored Stored
+	// conf is the newest of stored.Chain: the configuration promised.
+	conf    Configuration
+	writing []writing
+
+	durable  Seqno // the last entry of the present history that is durable
+	promised Epoch // the newest epoch whose promise is durable
+	active   Epoch // the newest epoch whose activation is durable
+
+	// commit is the position up to which the history is known persistent and
+	// has been given to the applier; told is the head's last word on it, which a replica
+	// that has not all of it durable cannot follow yet.
+	commit, told Seqno
+
+	// synced: holds all it ever accepted in this epoch, also after a restart.
+	synced bool
+	// floor is what commit must reach before a head vouches for anything: all it
+	// inherited, and all it recovered after a restart.
+	floor Seqno
+
+	up   upstream
+	down downstream
+	// inheriting gathers the entries a predecessor offers, until they are complete.
+	inheriting []Entry
+
+	hold      bool
+	held      []Request
+	heldBytes int
+	inFlight  int // bytes of the entries above commit that this head numbered
+	tokens    map[Seqno]Token
+
+	reads     reads
+	fenceAsks map[NodeID]Number // asked of this replica before it could vouch
+	wedgeAsks []wedgeAsk        // asked before the promise was durable
+
+	ticks int
+	out   Output
+	err   error
+}
+
+// Output is what a replica wants done since the last time it was asked. See
+// engine.Ready, which it becomes part of.
+type Output struct {
+	Write   []Record
+	Send    []Message
+	Work    []Work
+	Replies []Reply
+	Events  []Event
+}
+
+// Work is one step for the applier: an entry to apply, or a key to read once
+// all work before it is done.
+type Work struct {
+	Shard ID
+	Entry Entry // nil: read Key
+	Key   []byte
+	Token Token // who waits for the result; nil: nobody here
+}
+
+// writing is a record on its way to the disk.
+type writing struct {
+	kind  RecordKind
+	seqno Seqno // the last entry it makes durable; 0: none, or void since
+	epoch Epoch // RecordPromise, RecordActivate
+}
+
+type wedgeAsk struct {
+	from   NodeID
+	number Number
+}
+
+// NewReplica brings up the replica that the log describes. Its commit is stored.Start, what the
+// contents hold.
+func NewReplica(opt Options, stored Stored) (*Replica, error) {
+	if err := stored.Chain.Valid(); err != nil {
+		return nil, err
+	}
+	r := &Replica{
+		opt: opt, stored: stored, conf: stored.Chain.Newest(),
+		durable: stored.Last(), promised: stored.Chain.Newest().Epoch, active: stored.Active,
+		commit: stored.Start, told: stored.Start,
+		tokens: map[Seqno]Token{}, fenceAsks: map[NodeID]Number{},
+	}
+	if r.State() == Active {
+		r.floor, _ = stored.Lineage.BaseOf(r.active)
+		if r.conf.Tail() == opt.Self {
+			r.sync()
+		} else {
+			r.connect()
+		}
+	}
+	return r, nil
+}
+
+// State in the newest configuration the replica knows.
+func (r *Replica) State() State {
+	switch {
+	case r.active == r.conf.Epoch:
+		return Active
+	case r.conf.Has(r.opt.Self):
+		return Pending
+	}
+	return Immutable
+}
+
+// Err says why the replica stopped, nil while it has not: an invariant of the
+// protocol was seen broken. A stopped replica does nothing any more.
+func (r *Replica) Err() error { return r.err }
+
+func (r *Replica) broken(format string, args ...any) {
+	if r.err == nil {
+		r.err = fmt.Errorf("shard %d at %v: broken invariant: %s", r.conf.Shard, r.opt.Self, fmt.Sprintf(format, args...))
+	}
+}
+
+// Configuration is the newest decided one the replica knows, and so its promise.
+func (r *Replica) Configuration() Configuration { return r.conf }
+
+// Chain is what the replica knows of decided configurations.
+func (r *Replica) Chain() Chain { return r.stored.Chain }
+
+// Standing is where a replica stands, in its own view.
+type Standing struct {
+	Configuration Configuration
+	State         State
+	Synced        bool
+	Active        Epoch // the last epoch in which it was ACTIVE
+	Last          Seqno
+	Durable       Seqno
+	Commit        Seqno
+	Held          bool // new requests wait, because a member is suspected
+	Lineage       Lineage
+}
+
+// Standing reports where the replica stands.
+func (r *Replica) Standing() Standing {
+	return Standing{
+		Configuration: r.conf, State: r.State(), Synced: r.synced, Active: r.active, Last: r.last(),
+		Durable: r.durable, Commit: r.commit, Held: r.hold, Lineage: slices.Clone(r.stored.Lineage),
+	}
+}
+
+func (r *Replica) last() Seqno    { return r.stored.Last() }
+func (r *Replica) isHead() bool   { return r.conf.Head() == r.opt.Self }
+func (r *Replica) isActive() bool { return r.State() == Active }
+
+func (r *Replica) lastHash() uint64 {
+	h, _ := r.stored.HashAt(r.last())
+	return h
+}
+
+// write gives a record to the log and folds it into the history in memory.
+func (r *Replica) write(rec Record) {
+	rec.Shard = r.conf.Shard
+	if err := r.stored.Replay(rec); err != nil {
+		r.broken("%v", err)
+		return
+	}
+	w := writing{kind: rec.Kind, epoch: rec.Epoch}
+	switch rec.Kind {
+	case RecordEntry:
+		w.seqno = r.last()
+	case RecordPromise:
+		w.epoch = rec.Chain.Newest().Epoch
+	case RecordActivate:
+		for i := range r.writing {
+			if r.writing[i].seqno > rec.Cut {
+				r.writing[i].seqno = 0
+			}
+		}
+		r.durable = min(r.durable, rec.Cut)
+		w.seqno = r.last()
+	}
+	r.writing = append(r.writing, w)
+	r.out.Write = append(r.out.Write, rec)
+}
+
+// Durable tells that the first n of the records given out and not yet confirmed
+// are fsynced.
+func (r *Replica) Durable(n int) {
+	for _, w := range r.writing[:n] {
+		if w.seqno > 0 {
+			r.durable = w.seqno
+		}
+		switch w.kind {
+		case RecordPromise:
+			r.promised = w.epoch
+		case RecordActivate:
+			r.activated(w.epoch)
+		}
+	}
+	r.writing = slices.Delete(r.writing, 0, n)
+	if r.promised == r.conf.Epoch {
+		for _, a := range r.wedgeAsks {
+			r.answerWedge(a)
+		}
+		r.wedgeAsks = r.wedgeAsks[:0]
+	}
+}
+
+// Step takes a message from another replica of the shard, which has passed Message.Valid.
+func (r *Replica) Step(m Message) {
+	if r.err != nil {
+		return
+	}
+	if len(m.Chain) > 0 {
+		r.Learn(m.Chain)
+	}
+	switch m.Kind {
+	case MsgWedge:
+		r.onWedge(m)
+		return
+	case MsgFetch:
+		r.onFetch(m)
+		return
+	case MsgRefuse:
+		if m.Epoch == r.conf.Epoch && r.isActive() && m.From == r.conf.Successor(r.opt.Self) && m.Link == r.down.link() {
+			r.connect()
+		}
+		return
+	}
+	// Everything else belongs to one epoch. Below the promise it is refused, with
+	// what is known of the configurations since; above, its chain would have
+	// come with it.
+	if m.Epoch != r.conf.Epoch {
+		if m.Epoch < r.conf.Epoch {
+			r.send(Message{Kind: MsgRefuse, To: m.From, Chain: r.stored.Chain})
+		}
+		return
+	}
+	switch m.Kind {
+	case MsgConnect:
+		r.onConnect(m)
+	case MsgConnected:
+		r.onConnected(m)
+	case MsgInherit:
+		r.onInherit(m)
+	case MsgHandBack:
+		r.onHandBack(m)
+	case MsgAppend:
+		r.onAppend(m)
+	case MsgAck:
+		r.onAck(m)
+	case MsgFence:
+		r.onFence(m)
+	case MsgFenced:
+		r.onFenced(m)
+	}
+}
+
+func (r *Replica) send(m Message) {
+	m.Shard, m.From, m.Epoch = r.conf.Shard, r.opt.Self, r.conf.Epoch
+	r.out.Send = append(r.out.Send, m)
+}
+
+// Tick passes one unit of time. Nothing depends on its length but how soon a lost message
+// is sent again.
+func (r *Replica) Tick() {
+	r.ticks++
+	if r.err == nil && r.isActive() {
+		r.tickLink()
+		r.tickReads()
+	}
+}
+
+// Output returns what the replica wants done, and forgets it. Entries, commit and acknowledgements that gathered
+// since the last call leave here, in one message per neighbour.
+func (r *Replica) Output() Output {
+	if r.err == nil && r.isActive() {
+		r.advance()
+		r.pump(false)
+		r.acknowledge()
+		r.askFence()
+	}
+	out := r.out
+	r.out = Output{}
+	return out
+}
