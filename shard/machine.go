@@ -55,18 +55,11 @@ type Machine struct {
 // register is initial; else decode reads it.
 func OpenMachine(c Contents, initial Register, decode func([]byte) (Register, error)) (*Machine, error) {
 	m := &Machine{contents: c, register: initial, sessions: map[SessionID]*session{}, dirty: map[SessionID]bool{}}
-	b, ok, err := c.Get(appliedKey)
-	if err != nil {
+	var err error
+	if m.applied, m.hash, err = AppliedPosition(c); err != nil {
 		return nil, err
 	}
-	if ok {
-		d := NewDecoder(b)
-		m.applied, m.hash = Seqno(d.Uvarint()), d.Uint64()
-		if err := d.Done(); err != nil {
-			return nil, fmt.Errorf("applied position: %w", err)
-		}
-	}
-	if b, ok, err = c.Get(registerKey); err != nil {
+	if b, ok, err := c.Get(registerKey); err != nil {
 		return nil, err
 	} else if ok {
 		if m.register, err = decode(b); err != nil {
@@ -82,6 +75,21 @@ func OpenMachine(c Contents, initial Register, decode func([]byte) (Register, er
 		return err
 	})
 	return m, err
+}
+
+// AppliedPosition is the position up to which the history was applied to c when it was
+// committed last, and the history's hash there: both zero where c is empty.
+func AppliedPosition(c Contents) (Seqno, uint64, error) {
+	b, ok, err := c.Get(appliedKey)
+	if err != nil || !ok {
+		return 0, 0, err
+	}
+	d := NewDecoder(b)
+	seqno, hash := Seqno(d.Uvarint()), d.Uint64()
+	if err := d.Done(); err != nil {
+		return 0, 0, fmt.Errorf("applied position: %w", err)
+	}
+	return seqno, hash, nil
 }
 
 // Applied is the position up to which the history is applied, and its hash there.
