@@ -3,6 +3,7 @@ package shard
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // RecordKind says what a Record makes durable. The values are on disk.
@@ -187,7 +188,8 @@ func (s *Stored) cut(r Record) error {
 	if !ok || hash != r.Hash {
 		return fmt.Errorf("shard %d: activation in epoch %d cuts at %d, which does not fit the history up to %d", r.Shard, r.Epoch, r.Cut, s.Last())
 	}
-	s.Entries = s.Entries[:r.Cut-s.Start]
+	// Clipped: messages under way may still look at what follows.
+	s.Entries = slices.Clip(s.Entries[:r.Cut-s.Start])
 	return nil
 }
 

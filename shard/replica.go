@@ -174,13 +174,14 @@ type Standing struct {
 	Commit        Seqno
 	Held          bool // new requests wait, because a member is suspected
 	Lineage       Lineage
+	Err           error // why it stopped, see Replica.Err
 }
 
 // Standing reports where the replica stands.
 func (r *Replica) Standing() Standing {
 	return Standing{
 		Configuration: r.conf, State: r.State(), Synced: r.synced, Active: r.active, Last: r.last(),
-		Durable: r.durable, Commit: r.commit, Held: r.hold, Lineage: slices.Clone(r.stored.Lineage),
+		Durable: r.durable, Commit: r.commit, Held: r.hold, Lineage: slices.Clone(r.stored.Lineage), Err: r.err,
 	}
 }
 
@@ -219,6 +220,19 @@ func (r *Replica) write(rec Record) {
 	r.out.Write = append(r.out.Write, rec)
 }
 
+// Rewrite puts all that the log must keep of this replica into it once more, so that its older segments
+// can go. It changes nothing: an activation in the same epoch, of the same history. What was durable stays so.
+func (r *Replica) Rewrite() {
+	if r.err != nil || r.stored.Active == 0 {
+		return
+	}
+	r.writing = append(r.writing, writing{kind: RecordActivate, epoch: r.stored.Active})
+	r.out.Write = append(r.out.Write, Record{
+		Shard: r.conf.Shard, Kind: RecordActivate, Epoch: r.stored.Active, Lineage: r.stored.Lineage,
+		Cut: r.stored.Start, Hash: r.stored.Hash, Entries: slices.Clone(r.stored.Entries),
+	})
+}
+
 // Durable tells that the first n of the records given out and not yet confirmed
 // are fsynced.
 func (r *Replica) Durable(n int) {
@@ -230,7 +244,9 @@ func (r *Replica) Durable(n int) {
 		case RecordPromise:
 			r.promised = w.epoch
 		case RecordActivate:
-			r.activated(w.epoch)
+			if w.epoch > r.active {
+				r.activated(w.epoch)
+			}
 		}
 	}
 	r.writing = slices.Delete(r.writing, 0, n)

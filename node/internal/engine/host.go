@@ -189,6 +189,15 @@ func (h *Host) Sessions(id shard.ID, open []shard.Idle) {
 	}
 }
 
+// Rewrite lets the log drop its older segments, which hold records of these shards that are still needed.
+func (h *Host) Rewrite(shards []shard.ID) {
+	for _, id := range shards {
+		if e := h.engines[id]; e != nil {
+			e.replica.Rewrite()
+		}
+	}
+}
+
 // Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.
 func (h *Host) Heard(n shard.NodeID, stalled int) { h.detector.Heard(n, stalled) }
 
