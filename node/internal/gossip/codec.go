@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
 
@@ -26,6 +25,8 @@ const (
 	maxCluster = 128
 	// maxNodes bounds the nodes that are remembered, dead ones included.
 	maxNodes = 4096
+	// maxShards bounds the shards whose hints are remembered: a ring has no more.
+	maxShards = 1 << 16
 	// maxHint bounds a broadcast, so that it fits into a packet with memberlist's own.
 	maxHint = 1024
 	// maxHints bounds the hints of a full state, in bytes. Memberlist refuses a state of more
@@ -170,10 +171,10 @@ func decodeState(b []byte) (state, error) {
 		s.nodes = append(s.nodes, n)
 	}
 	chains := d.Count(minChainBytes)
-	if chains > sequencer.MaxShards {
-		d.Fail(fmt.Errorf("hints for %d shards: want at most %d", chains, sequencer.MaxShards))
+	if chains > maxShards {
+		d.Fail(fmt.Errorf("hints for %d shards: want at most %d", chains, maxShards))
 	}
-	for range min(chains, sequencer.MaxShards) {
+	for range min(chains, maxShards) {
 		s.chains = append(s.chains, d.Chain())
 	}
 	if err := d.Done(); err != nil {

@@ -18,18 +18,21 @@ type seeker struct {
 	*Gossip
 	reached map[string]bool   // seeds that have answered
 	problem map[string]string // the last problem with an address, which is logged when it changes
+	random  *rand.Rand
 }
 
 // keepJoining runs until Close.
 func (g *Gossip) keepJoining() {
-	s := seeker{Gossip: g, reached: map[string]bool{}, problem: map[string]string{}}
+	self := g.table.me()
+	// Another seed on each node keeps those that were started together from calling each other in step.
+	random := rand.New(rand.NewPCG(uint64(self.ID), self.Boot))
+	s := seeker{Gossip: g, reached: map[string]bool{}, problem: map[string]string{}, random: random}
 	wait := g.pace.seek
 	for g.ctx.Err() == nil {
 		if s.attempt(s.targets()) {
 			wait = g.pace.seek
 		}
-		// The spread keeps nodes that were started together from calling each other in step.
-		timer := time.NewTimer(wait/2 + rand.N(wait))
+		timer := time.NewTimer(wait/2 + time.Duration(s.random.Int64N(int64(wait))))
 		wait = min(2*wait, g.pace.reseek)
 		select {
 		case <-timer.C:
@@ -58,7 +61,7 @@ func (s *seeker) targets() []string {
 			targets = append(targets, seed)
 		}
 	}
-	rand.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
+	s.random.Shuffle(len(targets), func(i, j int) { targets[i], targets[j] = targets[j], targets[i] })
 	return targets[:min(len(targets), maxAttempts)]
 }
 

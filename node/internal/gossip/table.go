@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
 
@@ -206,8 +205,8 @@ func (t *table) hint(ch shard.Chain, spread func(cluster string, joined shard.Ch
 	defer t.mu.Unlock()
 	id := ch[0].Shard
 	old, known := t.chains[id]
-	if !known && len(t.chains) >= sequencer.MaxShards {
-		return nil, false, fmt.Errorf("hint on shard %d: %d shards are known already, the limit", id, sequencer.MaxShards)
+	if !known && len(t.chains) >= maxShards {
+		return nil, false, fmt.Errorf("hint on shard %d: %d shards are known already, the limit", id, maxShards)
 	}
 	if joined, err = old.Merge(ch); err != nil {
 		return nil, false, fmt.Errorf("hint on shard %d: %w", id, err)
