@@ -148,6 +148,9 @@ func (c *Config) validAddresses(p *problems) {
 	advertised("advertise", c.Advertise, "listen", listen)
 	advertised("gossip-advertise", c.GossipAdvertise, "gossip", gossip)
 
+	_, port, _ := net.SplitHostPort(c.Gossip)
+	p.check(c.GossipAdvertise == "" || port != "0", "gossip", quote(c.Gossip), "a port of its own, since gossip-advertise names one")
+
 	if c.Ops != "" {
 		ops := p.address("ops", c.Ops, true)
 		p.check(!beyond(ops), "ops", quote(c.Ops), "a loopback address, or --insecure: the metrics would be public")

@@ -186,6 +186,7 @@ func TestValid(t *testing.T) {
 		{"listening on all", func(c *Config) { c.Listen, c.Insecure = "0.0.0.0:1", true }, `advertise: "": want the address at which others reach listen`},
 		{"gossiping on all", func(c *Config) { c.Gossip, c.Insecure = "[::]:1", true }, `gossip-advertise: "": want the address`},
 		{"and advertised", func(c *Config) { c.Listen, c.Advertise, c.Insecure = ":1", "kv:1", true }, ""},
+		{"advertising any port", func(c *Config) { c.Gossip, c.GossipAdvertise = "127.0.0.1:0", "kv:1" }, `gossip: "127.0.0.1:0": want a port of its own`},
 		{"advertising all", func(c *Config) { c.Advertise = "0.0.0.0:1" }, `advertise: "0.0.0.0:1": want the host and the port that others dial`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
