@@ -184,7 +184,7 @@ func (Operation_Kind) EnumDescriptor() ([]byte, []int) {
 // OperateRequest is what gathered at the sender since its last one.
 type OperateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order they were submitted.
+	// In the order they were submitted; at most 32768.
 	Operations    []*Operation `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -291,7 +291,7 @@ type Operation struct {
 	// KIND_PUT only. May be empty; at most the node's limit (1 MiB unless set otherwise).
 	Value []byte `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
 	// KIND_PUT and KIND_DELETE: the write is applied only if the key has this
-	// version; 0 means that the key must not exist. Absent: no condition.
+	// version, less than 2^64-1; 0 means that the key must not exist. Absent: no condition.
 	IfVersion *uint64 `protobuf:"varint,6,opt,name=if_version,json=ifVersion,proto3,oneof" json:"if_version,omitempty"`
 	// KIND_PUT and KIND_DELETE, the identity of the write: session, op and oldest.
 	//
@@ -443,8 +443,8 @@ type Result struct {
 	// KIND_GET only.
 	Value []byte `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	// With STATUS_REFUSED and STATUS_OUTCOME_UNKNOWN: the newest decided configurations
-	// of the shard that the answering node knows, consecutive epochs, oldest first;
-	// possibly none.
+	// of the shard that the answering node knows, consecutive epochs, oldest first; none
+	// where it knows none, or more than 1024.
 	Chain []*Configuration `protobuf:"bytes,5,rep,name=chain,proto3" json:"chain,omitempty"`
 	// Says which limit, state or rule ended the operation, for people.
 	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1006,9 +1006,8 @@ func (x *OpenSessionRequest) GetKey() []byte {
 // OpenSessionResponse names the session.
 type OpenSessionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The shard the session is open on.
-	Shard         uint32 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
-	Session       uint64 `protobuf:"varint,2,opt,name=session,proto3" json:"session,omitempty"`
+	// Its id on that shard, never 0.
+	Session       uint64 `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1041,13 +1040,6 @@ func (x *OpenSessionResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use OpenSessionResponse.ProtoReflect.Descriptor instead.
 func (*OpenSessionResponse) Descriptor() ([]byte, []int) {
 	return file_kvpb_kv_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *OpenSessionResponse) GetShard() uint32 {
-	if x != nil {
-		return x.Shard
-	}
-	return 0
 }
 
 func (x *OpenSessionResponse) GetSession() uint64 {
@@ -1364,10 +1356,9 @@ const file_kvpb_kv_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\"<\n" +
 	"\x12OpenSessionRequest\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"E\n" +
-	"\x13OpenSessionResponse\x12\x14\n" +
-	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x18\n" +
-	"\asession\x18\x02 \x01(\x04R\asession\"\r\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"/\n" +
+	"\x13OpenSessionResponse\x12\x18\n" +
+	"\asession\x18\x01 \x01(\x04R\asession\"\r\n" +
 	"\vRingRequest\"\xca\x01\n" +
 	"\fRingResponse\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12-\n" +

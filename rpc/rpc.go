@@ -1,0 +1,104 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ringward/ringward/rpc/adminpb"
+	"github.com/ringward/ringward/rpc/internal/stream"
+	"github.com/ringward/ringward/rpc/internal/wire"
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// Answers that are given on the way to a replica, beside shard's own. Nothing was applied.
+const (
+	Invalid     = wire.Invalid
+	TooLarge    = wire.TooLarge
+	Unavailable = wire.Unavailable
+)
+
+// What a backend says when it cannot do as asked.
+var (
+	ErrNoCluster    = errors.New("this node belongs to no cluster yet")
+	ErrOtherGenesis = errors.New("another genesis")
+)
+
+// Heartbeat is a node's sign of life (iAmAlive).
+type Heartbeat = wire.Heartbeat
+
+// Backends are what a server serves.
+type Backends struct {
+	Store    Store
+	Admin    Admin
+	Receiver Receiver
+}
+
+// Store carries out clients' operations.
+type Store interface {
+	// Submit starts one operation, which was forwarded hops times so far and has passed all checks that
+	// need no knowledge of the ring. Shard 0 means the owner of the key. answer is to be called exactly
+	// once, from any goroutine, possibly before Submit returns; it does not block, and Submit must not either. Key
+	// and value may be kept, not changed.
+	Submit(q shard.Request, hops int, traceparent string, answer func(shard.Result))
+	// Ring is the ring as the node knows it, or an error that wraps ErrNoCluster.
+	Ring() (Ring, error)
+}
+
+// Ring is what clients learn of a cluster.
+type Ring struct {
+	Cluster        string
+	Slices         sequencer.Ring
+	Configurations []shard.Configuration // the newest known of each shard, in the order of Slices
+	Nodes          []Node
+}
+
+// Node is where to find one.
+type Node struct {
+	ID      shard.NodeID
+	Name    string // may be empty
+	Address string // host:port
+}
+
+// Admin answers operators.
+type Admin interface {
+	Identity() *adminpb.IdentityResponse
+	// Init takes a valid genesis; an error that wraps ErrOtherGenesis says that the node has another one.
+	Init(ctx context.Context, g *sequencer.Genesis) error
+	Status() *adminpb.StatusResponse
+}
+
+// Receiver takes what other nodes of the cluster send. Its methods are called from the streams'
+// goroutines: one that blocks holds up the one stream.
+type Receiver interface {
+	// Receive takes valid messages, which are the receiver's to keep.
+	Receive(from shard.NodeID, messages []shard.Message)
+	Alive(from shard.NodeID, beat Heartbeat)
+	// Opened and Closed tell of the streams from a node.
+	Opened(from shard.NodeID, t shard.Traffic)
+	Closed(from shard.NodeID, t shard.Traffic)
+}
+
+// Limits bound what a server takes in. All are positive.
+type Limits struct {
+	KeyBytes   int // of one key
+	ValueBytes int // of one value
+	// MessageBytes bounds one gRPC message, both ways.
+	MessageBytes int
+	// StreamOperations and StreamBytes bound the operations of one client's stream that are not answered, by
+	// number and by the bytes of their keys and values. At the bound the stream is read no
+	// further, which the client feels as backpressure.
+	StreamOperations, StreamBytes int
+	// Operations and Bytes bound those of all streams together, likewise.
+	Operations, Bytes int
+	// Streams bounds the streams and calls on one connection.
+	Streams int
+}
+
+// DefaultLimits suit a small machine.
+func DefaultLimits() Limits {
+	return Limits{
+		KeyBytes: 4 << 10, ValueBytes: 1 << 20, MessageBytes: stream.DefaultMessageBytes,
+		StreamOperations: 8192, StreamBytes: 64 << 20, Operations: 16384, Bytes: 256 << 20, Streams: 256,
+	}
+}

@@ -1,0 +1,165 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+
+	"github.com/ringward/ringward/rpc/adminpb"
+	"github.com/ringward/ringward/rpc/internal/peerpb"
+	"github.com/ringward/ringward/rpc/internal/stream"
+	"github.com/ringward/ringward/rpc/internal/wire"
+	"github.com/ringward/ringward/rpc/kvpb"
+	"github.com/ringward/ringward/shard"
+)
+
+// ServerOptions say where and what a server serves.
+type ServerOptions struct {
+	Address  string // host:port; port 0 is any free one
+	Insecure bool   // allow Address beyond loopback, where anyone could read and write
+	Self     shard.NodeID
+	Cluster  func() string // empty while the node belongs to none
+	Limits   Limits
+	Logger   *slog.Logger
+}
+
+// Server is a node's gRPC server: the public services KV and Admin, the service of other
+// nodes, gRPC health and reflection.
+type Server struct {
+	listener net.Listener
+	grpc     *grpc.Server
+	health   *health.Server
+	cancel   context.CancelFunc // ends the streams, which have no end of their own
+}
+
+// Listen binds the address; calls are served once Serve is called.
+func Listen(opt ServerOptions, b Backends) (*Server, error) {
+	if err := allowed(opt.Address, opt.Insecure); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", opt.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", opt.Address, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{listener: listener, health: health.NewServer(), cancel: cancel}
+	s.grpc = grpc.NewServer(
+		grpc.ForceServerCodecV2(wire.NewCodec()),
+		grpc.MaxRecvMsgSize(opt.Limits.MessageBytes),
+		grpc.MaxSendMsgSize(opt.Limits.MessageBytes),
+		grpc.MaxConcurrentStreams(uint32(opt.Limits.Streams)),
+		grpc.InitialWindowSize(stream.WindowBytes),
+		grpc.InitialConnWindowSize(stream.ConnWindowBytes),
+		grpc.ReadBufferSize(stream.BufferBytes),
+		grpc.WriteBufferSize(stream.BufferBytes),
+		grpc.SharedWriteBuffer(true),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: stream.KeepaliveTime, Timeout: stream.KeepaliveTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: stream.KeepaliveTime / 2, PermitWithoutStream: true}),
+	)
+	kvpb.RegisterKVServer(s.grpc, &kvService{
+		store: b.Store, limits: opt.Limits, ended: ctx,
+		room: room{ops: semaphore.NewWeighted(int64(opt.Limits.Operations)), bytes: semaphore.NewWeighted(int64(opt.Limits.Bytes))},
+	})
+	adminpb.RegisterAdminServer(s.grpc, &adminService{admin: b.Admin})
+	peerpb.RegisterPeerServer(s.grpc, newPeerService(opt, b.Receiver, ctx))
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.SetServing(false)
+	return s, nil
+}
+
+// connectionTimeout bounds the handshake of a new connection.
+const connectionTimeout = 5 * time.Second
+
+// allowed refuses addresses at which strangers could read and write.
+func allowed(address string, insecure bool) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("address %q: want host:port: %w", address, err)
+	}
+	ip := net.ParseIP(host)
+	if insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("address %q is beyond loopback, and this version has no TLS: want a loopback address, or insecure set, which lets anyone who reaches it read and write", address)
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve serves until Stop.
+func (s *Server) Serve() error {
+	if err := s.grpc.Serve(s.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// SetServing says by gRPC health whether the node serves operations.
+func (s *Server) SetServing(serving bool) {
+	state := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if serving {
+		state = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", state)
+	s.health.SetServingStatus(kvpb.KV_ServiceDesc.ServiceName, state)
+}
+
+// Stop takes no new calls and ends the streams; what was submitted on them is answered before, as far as
+// ctx lasts.
+func (s *Server) Stop(ctx context.Context) {
+	s.cancel()
+	stopped := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-stopped
+	}
+	s.listener.Close() // where Serve was never called
+}
+
+// adminService is the Admin service over its backend.
+type adminService struct {
+	adminpb.UnimplementedAdminServer
+	admin Admin
+}
+
+func (s *adminService) Identity(context.Context, *adminpb.IdentityRequest) (*adminpb.IdentityResponse, error) {
+	return s.admin.Identity(), nil
+}
+
+func (s *adminService) Init(ctx context.Context, in *adminpb.InitRequest) (*adminpb.InitResponse, error) {
+	g, err := GenesisFromProto(in.GetGenesis())
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	switch err := s.admin.Init(ctx, g); {
+	case errors.Is(err, ErrOtherGenesis):
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	case err != nil:
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return &adminpb.InitResponse{}, nil
+}
+
+func (s *adminService) Status(context.Context, *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
+	return s.admin.Status(), nil
+}
