@@ -87,3 +87,16 @@ func ringToProto(r Ring) *kvpb.RingResponse {
 	}
 	return p
 }
+
+// StatusName names an answer for people, those included that no replica gives.
+func StatusName(s shard.Status) string {
+	switch s {
+	case Invalid:
+		return "invalid"
+	case TooLarge:
+		return "too large"
+	case Unavailable:
+		return "unavailable"
+	}
+	return s.String()
+}

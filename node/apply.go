@@ -1,0 +1,153 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/node/internal/telemetry"
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// applier folds what is persistent into the contents of all shards, and answers. It works beside the
+// loop, so that a slow compaction costs latency and no suspicion.
+type applier struct {
+	machines map[shard.ID]*shard.Machine
+	// positions are what the machines have applied, for other goroutines to read.
+	positions map[shard.ID]*atomic.Uint64
+	metrics   *telemetry.Metrics
+	inbox     *inbox
+	fail      func(error)
+
+	mu      sync.Mutex
+	pending []shard.Work
+	wake    chan struct{}
+	// sessionsEvery is how often the loop is told of the open sessions.
+	sessionsEvery time.Duration
+}
+
+// done is the Token of an operation: it takes the result.
+type done func(shard.Result)
+
+func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
+	a := &applier{
+		machines: map[shard.ID]*shard.Machine{}, positions: map[shard.ID]*atomic.Uint64{}, metrics: m, inbox: b, fail: fail,
+		wake: make(chan struct{}, 1), sessionsEvery: sessionsEvery,
+	}
+	for id := range s.Replicas() {
+		machine, err := shard.OpenMachine(s.Contents(id), s.Genesis().InitialRegister(id), sequencer.DecodeRegister)
+		if err != nil {
+			return nil, fmt.Errorf("contents of shard %d: %w", id, err)
+		}
+		a.machines[id] = machine
+		a.positions[id] = new(atomic.Uint64)
+		a.note(id)
+	}
+	return a, nil
+}
+
+// register is the register a hosted shard's contents hold.
+func (a *applier) register(id shard.ID) *sequencer.Register {
+	return a.machines[id].Register().(*sequencer.Register)
+}
+
+// appliedTo is the position up to which the contents of a shard hold its history.
+func (a *applier) appliedTo(id shard.ID) shard.Seqno { return shard.Seqno(a.positions[id].Load()) }
+
+func (a *applier) note(id shard.ID) {
+	seqno, _ := a.machines[id].Applied()
+	a.positions[id].Store(uint64(seqno))
+}
+
+// apply takes work to do in this order.
+func (a *applier) apply(work []shard.Work) {
+	a.mu.Lock()
+	a.pending = append(a.pending, work...)
+	a.mu.Unlock()
+	signal(a.wake)
+}
+
+func (a *applier) queued() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.pending)
+}
+
+// run works until ctx ends, or until an entry cannot be applied: then neither can any after it.
+func (a *applier) run(ctx context.Context) {
+	sessions := time.NewTicker(a.sessionsEvery)
+	defer sessions.Stop()
+	var spare []shard.Work
+	var replies []shard.Reply
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sessions.C:
+			a.tellSessions()
+			continue
+		case <-a.wake:
+		}
+		a.mu.Lock()
+		batch := a.pending
+		a.pending = spare[:0]
+		a.mu.Unlock()
+		var err error
+		if replies, err = a.work(batch, replies[:0]); err != nil {
+			a.fail(err)
+			return
+		}
+		for _, r := range replies {
+			r.Token.(done)(r.Result)
+		}
+		clear(replies)
+		clear(batch)
+		spare = batch
+	}
+}
+
+// work does one batch. What it answers is visible to all later reads.
+func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply, error) {
+	before := map[shard.ID]shard.Register{} // of the shards with new entries
+	for _, w := range batch {
+		m := a.machines[w.Shard]
+		var result shard.Result
+		var err error
+		if w.Entry == nil {
+			result, err = m.Read(w.Key)
+		} else {
+			if _, dirty := before[w.Shard]; !dirty {
+				before[w.Shard] = m.Register()
+			}
+			result, err = m.Apply(w.Entry)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shard %d: %w", w.Shard, err)
+		}
+		if w.Token != nil {
+			replies = append(replies, shard.Reply{Token: w.Token, Result: result})
+		}
+	}
+	for id, register := range before {
+		m := a.machines[id]
+		if err := m.Commit(); err != nil {
+			return nil, fmt.Errorf("shard %d: %w", id, err)
+		}
+		a.note(id)
+		if r := a.register(id); r != register {
+			a.inbox.add(func(n *news) { n.applied = append(n.applied, applied{shard: id, register: r}) })
+		}
+	}
+	return replies, nil
+}
+
+func (a *applier) tellSessions() {
+	for id, m := range a.machines {
+		open := m.Sessions()
+		a.inbox.add(func(n *news) { n.sessions = append(n.sessions, openSessions{shard: id, open: open}) })
+	}
+}

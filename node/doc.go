@@ -1,0 +1,19 @@
+// Package node is one Ringward process: it gives the pure core of package engine a clock, a disk and a
+// network, and is the only owner of goroutines.
+//
+// Every node runs the same few:
+//
+//	loop       steps the protocol of all replicas here; the one place where time enters  (loop.go)
+//	persister  writes the history log, one fsync for all that has gathered             (persist.go)
+//	trimmer    keeps the log bounded                                                     (persist.go)
+//	applier    folds what is persistent into the contents, and answers                   (apply.go)
+//	streams    per peer and client, in package rpc
+//
+// A write takes this way: a stream of package rpc hands the request to the proxy (proxy.go), which puts
+// it into the loop's inbox, or forwards it to the node that leads the shard. The loop steps the
+// engine, and hands out what the engine wants: records to the persister, entries to the successor's stream. When
+// all members have it durable, the entry goes to the applier, which answers the client's stream.
+//
+// A node that sees its disk fail, or an invariant of the protocol broken, stops at once
+// and says why: nothing it would say after that could be relied on.
+package node

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"sync"
+
+	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// inbox gathers what happened since the loop last looked. Whoever has news adds it and goes on; the loop
+// takes all of it at once, so that batches form by themselves under load and nothing waits without it.
+//
+// It is bounded by what feeds it: operations by the server's limits, messages by the peers'
+// queues, the rest by the number of shards and nodes.
+type inbox struct {
+	mu   sync.Mutex
+	news news
+	wake chan struct{} // holds one token while there is news
+}
+
+// news is what may happen to a host. Messages of one peer keep their order; across the fields there is none.
+type news struct {
+	durable    int
+	messages   []shard.Message
+	requests   []shard.Request
+	applied    []applied
+	sessions   []openSessions
+	hints      []shard.Chain
+	heard      []sign
+	reconnects []shard.NodeID
+	calls      []func(*engine.Host)
+}
+
+// applied is a register that the applier changed.
+type applied struct {
+	shard    shard.ID
+	register *sequencer.Register
+}
+
+type openSessions struct {
+	shard shard.ID
+	open  []shard.Idle
+}
+
+// sign is a sign of life: of a node, and for how many ticks its disk has not answered.
+type sign struct {
+	node    shard.NodeID
+	stalled int
+}
+
+func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
+
+// add lets f put something into the news.
+func (b *inbox) add(f func(*news)) {
+	b.mu.Lock()
+	f(&b.news)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the news; old is emptied and takes its place.
+func (b *inbox) take(old *news) news {
+	clear(old.messages)
+	clear(old.requests)
+	clear(old.calls)
+	*old = news{
+		messages: old.messages[:0], requests: old.requests[:0], applied: old.applied[:0], sessions: old.sessions[:0],
+		hints: old.hints[:0], heard: old.heard[:0], reconnects: old.reconnects[:0], calls: old.calls[:0],
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken := b.news
+	b.news = *old
+	return taken
+}

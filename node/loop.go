@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/shard"
+)
+
+// loop is the one goroutine that drives the protocol of this node. Each turn takes all news, steps the
+// host, and hands out what it wants done, in the order that engine.Ready explains.
+type loop struct {
+	node   *Node
+	member *member
+	host   *engine.Host
+	inbox  *inbox
+	tick   time.Duration
+	own    []shard.Message // from this node to itself, taken in the next turn
+	send   []shard.Message // reused
+	ended  chan struct{}   // closed when run has returned
+}
+
+// maxTick bounds the time between two ticks; a tick is a part of suspect-after otherwise.
+const maxTick = 50 * time.Millisecond
+
+// ticksPerSuspicion is how many ticks of silence make a suspicion, where they are not too short for it.
+const ticksPerSuspicion = 5
+
+// tickLength is how long a tick is, at least a millisecond, and how many of them suspect-after takes.
+func tickLength(suspectAfter time.Duration) (tick time.Duration, patience int) {
+	tick = min(max(suspectAfter/ticksPerSuspicion, time.Millisecond), maxTick)
+	return tick, max(1, int(suspectAfter/tick))
+}
+
+// run drives the host until ctx ends or a replica sees an invariant broken.
+func (l *loop) run(ctx context.Context) {
+	defer close(l.ended)
+	ticker := time.NewTicker(l.tick)
+	defer ticker.Stop()
+	last := time.Now()
+	var spare news
+	for ticks := uint64(0); ; {
+		ticked := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.inbox.wake:
+		case <-ticker.C:
+			ticked = true
+		}
+		taken := l.inbox.take(&spare)
+		l.turn(&taken)
+		spare = taken
+		if ticked {
+			now := time.Now()
+			l.host.Tick(now.Sub(last) > 3*l.tick)
+			last = now
+			ticks++
+			l.node.beat(l.member, ticks)
+		}
+		for l.handle() {
+			// What the node tells itself is news as well.
+			own := l.own
+			l.own = nil
+			for _, m := range own {
+				l.host.Step(m)
+			}
+		}
+		if err := l.host.Err(); err != nil {
+			l.node.fail(err)
+			return
+		}
+	}
+}
+
+// turn tells the host what happened.
+func (l *loop) turn(n *news) {
+	for _, s := range n.heard {
+		l.host.Heard(s.node, s.stalled)
+	}
+	if n.durable > 0 {
+		l.host.Durable(n.durable)
+	}
+	for _, a := range n.applied {
+		l.host.Applied(a.shard, a.register)
+	}
+	for _, c := range n.hints {
+		l.host.Learn(c)
+	}
+	for _, peer := range n.reconnects {
+		l.host.Reconnect(peer)
+	}
+	for _, m := range n.messages {
+		l.host.Step(m)
+	}
+	for _, q := range n.requests {
+		l.host.Request(q)
+	}
+	for _, s := range n.sessions {
+		l.host.Sessions(s.shard, s.open)
+	}
+	for _, call := range n.calls {
+		call(l.host)
+	}
+}
+
+// handle hands out what the host wants done. It reports whether some of it is for this node itself.
+func (l *loop) handle() bool {
+	r := l.host.Ready()
+	if r.Empty() {
+		return false
+	}
+	if len(r.Write) > 0 {
+		l.member.persister.write(r.Write)
+	}
+	for _, m := range r.Send {
+		if m.To == m.From {
+			l.own = append(l.own, m)
+		} else {
+			l.send = append(l.send, m)
+		}
+	}
+	if len(l.send) > 0 {
+		l.node.metrics.Sent(l.send)
+		l.node.peers.Send(l.send)
+		clear(l.send)
+		l.send = l.send[:0]
+	}
+	if len(r.Work) > 0 {
+		l.member.applier.apply(r.Work)
+	}
+	for _, reply := range r.Replies {
+		reply.Token.(done)(reply.Result)
+	}
+	for _, c := range r.Learned {
+		l.node.learned(l.member, c)
+	}
+	for _, e := range r.Events {
+		l.node.event(e)
+	}
+	return len(l.own) > 0
+}

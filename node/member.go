@@ -1,0 +1,169 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/rpc"
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// member is what a node has once it belongs to a cluster: its replicas and what drives them.
+type member struct {
+	*proxy
+	inbox     *inbox
+	loop      *loop
+	persister *persister
+	applier   *applier
+}
+
+// What no user needs to set.
+const (
+	// graceAfterStart is how long a node that has just started waits for the first word of another: all of a cluster
+	// may be starting.
+	graceAfterStart = 10 * time.Second
+	// sessionsEvery is how often the idle time of sessions is looked at.
+	sessionsEvery = 10 * time.Second
+	// batchBytes bounds the entries in one message between nodes: enough that its cost is theirs.
+	batchBytes = 1 << 20
+)
+
+// join brings up the replicas, and lets the node take part.
+func (n *Node) join(g *sequencer.Genesis) error {
+	self := n.store.Node()
+	tick, patience := tickLength(n.cfg.SuspectAfter)
+	m := &member{inbox: newInbox()}
+	clock := func() time.Duration { return time.Since(n.began) }
+	m.persister = newPersister(n.store, n.metrics, int64(n.cfg.LogRetention), clock,
+		func(durable int) { m.inbox.add(func(x *news) { x.durable += durable }) },
+		func(held []shard.ID) {
+			m.inbox.add(func(x *news) { x.calls = append(x.calls, func(h *engine.Host) { h.Rewrite(held) }) })
+		}, n.fail)
+	var err error
+	if m.applier, err = newApplier(n.store, n.metrics, m.inbox, sessionsEvery, n.fail); err != nil {
+		return err
+	}
+	recovered := map[shard.ID]engine.Recovered{}
+	hosted := map[shard.ID]bool{}
+	for id, stored := range n.store.Replicas() {
+		recovered[id] = engine.Recovered{Stored: *stored, Register: m.applier.register(id)}
+		hosted[id] = true
+	}
+	host, err := engine.NewHost(engine.Options{
+		Genesis: g,
+		Replica: shard.Options{
+			Self: self, Numbers: shard.NewNumbers(n.store.Boot()),
+			MessageBytes: min(batchBytes, int(n.cfg.MaxMessage)/2), InFlightBytes: int(n.cfg.MaxInFlightBytes), WaitingReads: n.cfg.MaxQueuedReads,
+		},
+		SuspectTicks: patience, GraceTicks: int(graceAfterStart / tick), ReportTicks: 2 * patience,
+		SessionTicks: int(n.cfg.SessionExpiry / tick),
+	}, recovered)
+	if err != nil {
+		return fmt.Errorf("replicas of cluster %s: %w", g.Cluster, err)
+	}
+	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{})}
+	m.proxy = &proxy{
+		self: self, ring: g.Ring, hosted: hosted, newest: map[shard.ID]shard.Configuration{},
+		local:   func(q shard.Request) { m.inbox.add(func(x *news) { x.requests = append(x.requests, q) }) },
+		forward: n.forwarder.Forward,
+	}
+	for _, c := range g.Initial {
+		m.proxy.learn(shard.Chain{c})
+	}
+	if err := n.gossip.SetCluster(g.Cluster); err != nil {
+		return err
+	}
+	if err := n.watch(m, host); err != nil {
+		return err
+	}
+	n.member.Store(m)
+	n.goroutine(func() { m.persister.run(n.ctx) })
+	n.goroutine(func() { m.persister.runTrim(n.ctx) })
+	n.goroutine(func() { m.applier.run(n.ctx) })
+	n.goroutine(func() { m.loop.run(n.ctx) })
+	n.server.SetServing(true)
+	n.log.Info("node belongs to a cluster", "cluster", g.Cluster, "shards", len(g.Ring), "replicas", len(recovered), "suspect-after", n.cfg.SuspectAfter, "tick", tick)
+	return nil
+}
+
+// Submit takes one operation of a client, or of a node that forwards it.
+func (n *Node) Submit(q shard.Request, hops int, traceparent string, answer func(shard.Result)) {
+	m := n.member.Load()
+	if m == nil {
+		answer(shard.Result{Status: rpc.Unavailable, Reason: "this node belongs to no cluster yet: run ringward init"})
+		return
+	}
+	if q.Shard == 0 {
+		q.Shard = m.ring.Owner(q.Key)
+	} else if owner := m.ring.Owner(q.Key); q.Kind != shard.OpenSession && owner != q.Shard || m.configuration(q.Shard).Epoch == 0 {
+		answer(shard.Result{Status: rpc.Invalid, Reason: fmt.Sprintf("shard %d does not own key %q: shard %d does", q.Shard, q.Key, owner)})
+		return
+	}
+	traceparent, answer = n.trace(q, traceparent, answer)
+	m.submit(q, hops, traceparent, n.metrics.Observe(q, answer))
+}
+
+// Ring is the ring as this node knows it.
+func (n *Node) Ring() (rpc.Ring, error) {
+	m := n.member.Load()
+	if m == nil {
+		return rpc.Ring{}, fmt.Errorf("%w: run ringward init", rpc.ErrNoCluster)
+	}
+	r := rpc.Ring{Cluster: n.cluster(), Slices: m.ring, Configurations: m.configurations()}
+	for _, x := range n.gossip.Nodes() {
+		r.Nodes = append(r.Nodes, rpc.Node{ID: x.ID, Name: x.Name, Address: x.Address})
+	}
+	return r, nil
+}
+
+// Receive takes messages of another node.
+func (n *Node) Receive(from shard.NodeID, messages []shard.Message) {
+	if m := n.member.Load(); m != nil {
+		n.metrics.Received(messages)
+		m.inbox.add(func(x *news) {
+			x.messages = append(x.messages, messages...)
+			x.heard = append(x.heard, sign{node: from})
+		})
+	}
+}
+
+// Alive takes a heartbeat (iAmAlive) of another node.
+func (n *Node) Alive(from shard.NodeID, beat rpc.Heartbeat) {
+	if m := n.member.Load(); m != nil {
+		n.metrics.Heartbeat()
+		stalled := int(beat.StorageStalled / m.loop.tick)
+		m.inbox.add(func(x *news) { x.heard = append(x.heard, sign{node: from, stalled: stalled}) })
+	}
+}
+
+// Opened and Closed tell of streams from other nodes. That one closed proves nothing: suspicion needs silence.
+func (n *Node) Opened(from shard.NodeID, _ shard.Traffic) {
+	n.metrics.StreamOpened()
+	n.peers.Nudge(from)
+}
+
+func (n *Node) Closed(shard.NodeID, shard.Traffic) { n.metrics.StreamClosed() }
+
+// down tells that messages sent to peer may be lost.
+func (n *Node) down(peer shard.NodeID, t shard.Traffic) {
+	if m := n.member.Load(); m != nil && t == shard.ChainTraffic {
+		m.inbox.add(func(x *news) { x.reconnects = append(x.reconnects, peer) })
+	}
+}
+
+// hint takes decided configurations that gossip spread.
+func (n *Node) hint(c shard.Chain) {
+	if m := n.member.Load(); m != nil {
+		m.inbox.add(func(x *news) { x.hints = append(x.hints, c) })
+	}
+}
+
+// learned takes decided configurations that were news to the host: requests follow them, and others hear of them.
+func (n *Node) learned(m *member, c shard.Chain) {
+	m.proxy.learn(c)
+	if err := n.gossip.Hint(c); err != nil {
+		n.log.Warn("hint not spread", "error", err)
+	}
+}

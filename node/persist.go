@@ -1,0 +1,128 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/node/internal/telemetry"
+	"github.com/ringward/ringward/shard"
+)
+
+// persister is the one writer of the history log. It writes and fsyncs whatever has gathered since its last
+// fsync, of all shards at once: group commit.
+type persister struct {
+	store   store.Store
+	metrics *telemetry.Metrics
+	durable func(n int)
+	rewrite func([]shard.ID)
+	fail    func(error)
+
+	mu      sync.Mutex
+	pending []shard.Record
+	wake    chan struct{}
+	// since is when the oldest record that is not durable was given here, in nanoseconds of the node's
+	// clock; 0: everything is durable.
+	since atomic.Int64
+	clock func() time.Duration
+	// retention is the length of the log, in bytes, from which on it is trimmed.
+	retention int64
+	trim      chan struct{}
+}
+
+func newPersister(s store.Store, m *telemetry.Metrics, retention int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
+	return &persister{
+		store: s, metrics: m, durable: durable, rewrite: rewrite, fail: fail, clock: clock, retention: retention,
+		wake: make(chan struct{}, 1), trim: make(chan struct{}, 1),
+	}
+}
+
+// write takes records that are to be durable in this order.
+func (p *persister) write(records []shard.Record) {
+	p.since.CompareAndSwap(0, max(1, int64(p.clock())))
+	p.mu.Lock()
+	p.pending = append(p.pending, records...)
+	p.mu.Unlock()
+	signal(p.wake)
+}
+
+func (p *persister) queued() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pending)
+}
+
+// stalled is for how long the disk has not answered.
+func (p *persister) stalled() time.Duration {
+	since := p.since.Load()
+	if since == 0 {
+		return 0
+	}
+	return max(0, p.clock()-time.Duration(since))
+}
+
+// run writes until ctx ends. A failed write or fsync ends it too: nothing is promised after one.
+func (p *persister) run(ctx context.Context) {
+	var spare []shard.Record
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		p.mu.Lock()
+		batch := p.pending
+		p.pending = spare[:0]
+		p.mu.Unlock()
+		if len(batch) == 0 {
+			continue
+		}
+		begin := time.Now()
+		p.since.Store(max(1, int64(p.clock())))
+		if err := p.store.Append(batch); err != nil {
+			p.fail(err)
+			return
+		}
+		if err := p.store.Sync(); err != nil {
+			p.fail(err)
+			return
+		}
+		p.metrics.Fsync(time.Since(begin), len(batch))
+		p.since.Store(0)
+		p.durable(len(batch))
+		clear(batch)
+		spare = batch
+		if p.store.LogBytes() > p.retention {
+			signal(p.trim)
+		}
+	}
+}
+
+// runTrim keeps the log bounded, beside the writing.
+func (p *persister) runTrim(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.trim:
+		}
+		held, err := p.store.Trim()
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		if len(held) > 0 && p.store.LogBytes() > p.retention {
+			p.rewrite(held)
+		}
+	}
+}
+
+// signal wakes whoever waits on c, which holds one token.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,76 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// proxy is the client proxy that stands beside the replicas of a node: it takes any request and
+// forwards writes to the head of their shard, reads to a replica that may serve them. Where this node is
+// that head or replica, the request goes no further.
+//
+// What it knows of configurations are hints. A wrong one costs a refusal, which carries a newer one.
+type proxy struct {
+	self    shard.NodeID
+	ring    sequencer.Ring
+	hosted  map[shard.ID]bool
+	local   func(shard.Request)
+	forward func(to shard.NodeID, q shard.Request, hops int, traceparent string, answer func(shard.Result))
+	turn    atomic.Uint64 // spreads forwarded reads over the members
+
+	mu     sync.RWMutex
+	newest map[shard.ID]shard.Configuration
+}
+
+// learn takes decided configurations, newest last.
+func (p *proxy) learn(chain shard.Chain) {
+	c := chain.Newest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.Epoch > p.newest[c.Shard].Epoch {
+		p.newest[c.Shard] = c
+	}
+}
+
+func (p *proxy) configuration(id shard.ID) shard.Configuration {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.newest[id]
+}
+
+// configurations lists the newest known of all shards, in ring order.
+func (p *proxy) configurations() []shard.Configuration {
+	all := make([]shard.Configuration, len(p.ring))
+	for i, s := range p.ring {
+		all[i] = p.configuration(s.Shard)
+	}
+	return all
+}
+
+// submit takes a request that was forwarded hops times so far; answer is called once.
+func (p *proxy) submit(q shard.Request, hops int, traceparent string, answer done) {
+	c := p.configuration(q.Shard)
+	to := p.target(c, q)
+	if to == p.self {
+		q.Token = answer
+		p.local(q)
+		return
+	}
+	p.forward(to, q, hops, traceparent, answer)
+}
+
+// target is the node to serve q.
+func (p *proxy) target(c shard.Configuration, q shard.Request) shard.NodeID {
+	switch {
+	case q.Kind == shard.Get && q.Stale && p.hosted[q.Shard]:
+		return p.self
+	case q.Kind != shard.Get:
+		return c.Head()
+	case c.Has(p.self):
+		return p.self
+	}
+	return c.Members[p.turn.Add(1)%uint64(len(c.Members))]
+}

@@ -1,0 +1,120 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/node/internal/telemetry"
+	"github.com/ringward/ringward/rpc"
+	"github.com/ringward/ringward/shard"
+)
+
+// startTelemetry opens what the node tells people through: its log, its metrics, its traces.
+func (n *Node) startTelemetry(ctx context.Context) (err error) {
+	if n.logs, err = telemetry.OpenLog(os.Stderr, n.cfg.LogLevel, n.cfg.LogFormat); err != nil {
+		return err
+	}
+	n.log = n.logs.Logger
+	if n.telemetry, err = telemetry.Open(ctx, telemetry.Options{
+		Name: n.cfg.Name, Version: Version, Log: n.logs, Ops: n.cfg.Ops, Insecure: n.cfg.Insecure, Ready: n.ready,
+		OTLP: n.cfg.OTLP, TraceRatio: n.cfg.TraceRatio, StatusName: rpc.StatusName,
+	}); err != nil {
+		return err
+	}
+	n.metrics = n.telemetry.Metrics()
+	return nil
+}
+
+// ready says why the node cannot serve, if so.
+func (n *Node) ready() error {
+	switch {
+	case n.ctx.Err() != nil:
+		return errors.New("the node is stopping")
+	case n.member.Load() == nil:
+		return errors.New("the node belongs to no cluster yet")
+	}
+	return nil
+}
+
+// watch lets the metrics look at the replicas whenever they are read.
+func (n *Node) watch(m *member, host *engine.Host) error {
+	self := n.store.Node()
+	var hosted []shard.Configuration
+	for _, st := range host.Standings() {
+		hosted = append(hosted, st.Configuration)
+	}
+	n.metrics.Hosting(self, hosted)
+	_, err := n.metrics.Watch(func() telemetry.Snapshot {
+		s := telemetry.Snapshot{LogBytes: n.store.LogBytes(), Queues: map[string]int{
+			"log": m.persister.queued(), "apply": m.applier.queued(),
+		}}
+		ask(n, m, func(h *engine.Host) {
+			for _, st := range h.Standings() {
+				c := st.Configuration
+				s.Replicas = append(s.Replicas, telemetry.Replica{
+					Shard: c.Shard, Role: telemetry.RoleIn(c, self), State: st.State, Epoch: c.Epoch,
+					Commit: st.Commit, Applied: m.applier.appliedTo(c.Shard),
+				})
+			}
+		})
+		return s
+	})
+	return err
+}
+
+// trace makes an operation's stay at this node a span of its trace, if traces are on.
+func (n *Node) trace(q shard.Request, traceparent string, answer func(shard.Result)) (string, func(shard.Result)) {
+	tracer := n.telemetry.Tracer()
+	if tracer == nil {
+		return traceparent, answer
+	}
+	span := tracer.Start(traceparent, "ringward.node."+kindName(q.Kind))
+	span.SetInt("ringward.shard", int64(q.Shard))
+	return span.Traceparent(), func(r shard.Result) {
+		span.SetText("ringward.status", rpc.StatusName(r.Status))
+		if r.Version > 0 {
+			span.SetInt("ringward.version", int64(r.Version))
+		}
+		if r.Status == shard.Refused || r.Status == shard.OutcomeUnknown || r.Status == shard.Overloaded {
+			span.Fail(r.Reason)
+		}
+		span.End()
+		answer(r)
+	}
+}
+
+func kindName(k shard.RequestKind) string {
+	switch k {
+	case shard.Get:
+		return "get"
+	case shard.Put:
+		return "put"
+	case shard.Delete:
+		return "delete"
+	}
+	return "open-session"
+}
+
+// event tells people and metrics what happened.
+func (n *Node) event(e shard.Event) {
+	n.metrics.Event(e)
+	switch e.Kind {
+	case shard.EventWedged:
+		n.log.Info("wedged", "shard", e.Shard, "at", e.From, "successor", e.Configuration)
+	case shard.EventViewChange:
+		n.log.Info("view change", "shard", e.Shard, "from", e.From, "to", e.To)
+	case shard.EventReconfigured:
+		n.log.Info("decided", "shard", e.Shard, "configuration", e.Configuration)
+	case shard.EventSynced:
+		n.log.Debug("synced", "shard", e.Shard, "at", e.To)
+	case shard.EventSuspected:
+		n.log.Warn("suspects", "peer", e.Node)
+		n.forwarder.Reset(e.Node)
+	case shard.EventTrusted:
+		n.log.Info("trusts again", "peer", e.Node)
+	case shard.EventIncomparable:
+		n.log.Error("a neighbour lacks what was persistent: an old copy of its directory?", "shard", e.Shard, "peer", e.Node)
+	}
+}

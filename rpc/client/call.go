@@ -1,0 +1,273 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ringward/ringward/rpc/client/session"
+	"github.com/ringward/ringward/rpc/internal/wire"
+	"github.com/ringward/ringward/shard"
+)
+
+// call is one operation from its first attempt to its end, on the goroutine of its caller.
+type call struct {
+	client *Client
+	ctx    context.Context
+	verb   string
+	op     wire.Operation
+	// shard is the index of the operation's shard in the ring.
+	shard    int
+	deadline time.Time
+	// timer ends the wait that the call is in.
+	timer *time.Timer
+
+	// place is the write's identity and where it came from; a write gets another only
+	// when its session is gone and it surely was not applied.
+	place place
+	write session.Write
+
+	attempts int
+	// pauses counts failures since the last news of the shard: see pause.
+	pauses int
+	// avoid is the node that failed last.
+	avoid *node
+	// last is why the latest attempt came to nothing.
+	last error
+}
+
+// timers are used again by later calls.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
+
+// do carries out one operation of a caller.
+func (c *Client) do(ctx context.Context, verb, key string, value []byte, op wire.Operation) (shard.Result, error) {
+	call := call{client: c, ctx: ctx, verb: verb, op: op, deadline: time.Now().Add(c.options.timeout)}
+	if key == "" {
+		return shard.Result{}, call.failed(errors.New("empty key: want at least 1 byte"), ErrInvalid)
+	}
+	if op.Kind == shard.Delete && op.If.Set && op.If.Version == 0 {
+		call.op.Key = []byte(key)
+		return shard.Result{}, call.failed(errors.New("to delete a key that must not exist would do nothing"), ErrInvalid)
+	}
+	// The operation may still lie in a stream when the caller has its buffer back.
+	buffer := make([]byte, len(key)+len(value))
+	n := copy(buffer, key)
+	copy(buffer[n:], value)
+	call.op.Key = buffer[:n:n]
+	if op.Kind == shard.Put {
+		call.op.Value = buffer[n:]
+	}
+	ring := c.routes.Load().ring
+	call.shard = ring.owner(key)
+	call.op.Shard = ring.Shards[call.shard].ID
+	finish := call.trace()
+	result, err := call.run()
+	finish(err)
+	return result, err
+}
+
+// openSession asks a shard for a session in the background. Asking twice leaves one that
+// nobody uses, which expires.
+func (c *Client) openSession(i int, opened func(shard.SessionID, error)) bool {
+	return c.spawn(func() {
+		call := call{client: c, ctx: c.lifetime, verb: "open session", shard: i, deadline: time.Now().Add(c.options.timeout)}
+		call.op.Kind = shard.OpenSession
+		call.op.Shard = c.routes.Load().ring.Shards[i].ID
+		result, err := call.run()
+		opened(shard.SessionID(result.Version), err)
+	})
+}
+
+func (o *call) isWrite() bool { return o.op.Kind == shard.Put || o.op.Kind == shard.Delete }
+
+// run repeats attempts until one ends the call, or patience does.
+func (o *call) run() (shard.Result, error) {
+	o.timer = timers.Get().(*time.Timer)
+	defer func() {
+		o.timer.Stop()
+		timers.Put(o.timer)
+		if o.place.session != nil {
+			o.client.sessions[o.shard].end(o.place)
+		}
+	}()
+	for {
+		if o.isWrite() && o.place.session == nil {
+			if err := o.begin(); err != nil {
+				return shard.Result{}, o.abandoned(err)
+			}
+		}
+		result, answered, err := o.attempt()
+		if err != nil {
+			return shard.Result{}, o.abandoned(err)
+		}
+		if answered {
+			again, err := o.judge(result)
+			if !again {
+				return result, err
+			}
+		}
+		if err := o.pause(); err != nil {
+			return shard.Result{}, o.abandoned(err)
+		}
+	}
+}
+
+// begin gets the write its identity.
+func (o *call) begin() error {
+	s := o.client.sessions[o.shard]
+	p, t := s.begin()
+	if t != nil {
+		o.timer.Reset(time.Until(o.deadline))
+		select {
+		case g := <-t.granted:
+			if g.err != nil {
+				return errors.New(g.err.Error()) // its kind is not this call's
+			}
+			p = g.place
+		case <-o.ctx.Done():
+			s.leave(t)
+			return o.ctx.Err()
+		case <-o.client.lifetime.Done():
+			s.leave(t)
+			return ErrClosed
+		case <-o.timer.C:
+			s.leave(t)
+			return fmt.Errorf("waited for a session or for room in its %d writes: %w", shard.MaxUnanswered, errTimeout)
+		}
+	}
+	o.place, o.op.Identity, o.write = p, p.identity, session.NewWrite(p.identity)
+	return nil
+}
+
+// attempt sends the operation to one node, and waits for the answer. Without one the attempt
+// was given up, for a reason in last; an error ends the call.
+func (o *call) attempt() (result shard.Result, answered bool, err error) {
+	if err := o.over(); err != nil {
+		return shard.Result{}, false, err
+	}
+	routes := o.client.routes.Load()
+	n := routes.pick(o.shard, o.op.Kind != shard.Get, o.turn(), o.avoid)
+	before := n.answers.Load()
+	o.attempts++
+	a := attempts.Get().(*attempt)
+	o.submit(n, a)
+
+	// The wait goes in steps. After each the keeper looks what may be wrong.
+	step := o.client.options.attemptTimeout / attemptSteps
+	for steps := 1; ; {
+		o.timer.Reset(min(step, time.Until(o.deadline)))
+		select {
+		case result := <-a.answer:
+			attempts.Put(a)
+			o.answered(routes, n, result)
+			return result, true, nil
+		case <-o.ctx.Done():
+			err = o.ctx.Err()
+		case <-o.client.lifetime.Done():
+			err = ErrClosed
+		case <-routes.replaced:
+			newer := o.client.routes.Load()
+			if !o.leftBehind(routes, newer, n) {
+				routes = newer
+				continue
+			}
+			o.last = fmt.Errorf("no answer from %s, which was dropped from shard %d meanwhile", n.address, o.op.Shard)
+		case <-o.timer.C:
+			if err = o.over(); err != nil {
+				break
+			}
+			if o.client.doubt(n); steps < attemptSteps {
+				steps++
+				continue
+			}
+			if n.answers.Load() == before {
+				n.suspect.Store(true)
+			}
+			o.last = fmt.Errorf("no answer from %s within %v", n.address, o.client.options.attemptTimeout)
+		}
+		select {
+		case result := <-a.answer:
+			// It came in the same moment, and says more than its absence.
+			attempts.Put(a)
+			o.answered(routes, n, result)
+			return result, true, nil
+		default:
+		}
+		o.write.Unanswered()
+		o.avoid = n
+		return shard.Result{}, false, err
+	}
+}
+
+// attemptSteps is in how many steps an attempt waits.
+const attemptSteps = 8
+
+// submit gives the operation to a node's stream. The wait for room there is part of the attempt.
+func (o *call) submit(n *node, a *attempt) {
+	if n.conn.TrySubmit(o.op, a.done) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, min(o.client.options.attemptTimeout, time.Until(o.deadline)))
+	defer cancel()
+	defer context.AfterFunc(o.client.lifetime, cancel)()
+	n.conn.Submit(ctx, o.op, a.done)
+}
+
+// turn decides which member a read goes to.
+func (o *call) turn() uint64 {
+	if o.op.Kind == shard.Get {
+		return o.client.turn.Add(1)
+	}
+	return uint64(o.attempts)
+}
+
+// leftBehind reports whether the node that was asked has no part in the shard's newer configuration. It
+// may hang, and the new members answer from the record if the write did come through.
+func (o *call) leftBehind(old, newer *routes, n *node) bool {
+	if newer.ring.Shards[o.shard].Epoch == old.ring.Shards[o.shard].Epoch {
+		return false
+	}
+	for _, m := range newer.members[o.shard] {
+		if m == n {
+			return false
+		}
+	}
+	return true
+}
+
+// answered notes what an answer says about the node and about the ring; the node was chosen,
+// or kept, by the given routes.
+func (o *call) answered(routes *routes, n *node, result shard.Result) {
+	o.avoid = nil
+	switch result.Status {
+	case wire.Unavailable, shard.OutcomeUnknown:
+		// The fault is the node's, or that of one it forwarded to.
+		o.avoid = n
+		o.client.doubt(n)
+	case shard.Refused:
+		n.answers.Add(1)
+		o.client.report()
+		if o.op.Kind != shard.Get {
+			o.pauses = max(o.pauses, 1) // there is no other head to ask
+		}
+	default:
+		n.answers.Add(1)
+	}
+	if newest := result.Chain.Newest(); newest.Shard == o.op.Shard {
+		o.client.learn(newest)
+	}
+	if o.client.routes.Load().ring.Shards[o.shard].Epoch > routes.ring.Shards[o.shard].Epoch {
+		// By this answer or somebody else's. Whoever it names now has not failed yet.
+		o.pauses, o.avoid = 0, nil
+	}
+	if result.Status != shard.OK {
+		// Its text only: what errors.Is finds is about the whole call.
+		o.last = fmt.Errorf("%s: %v", n.address, wire.Error(result))
+	}
+}
