@@ -1,0 +1,38 @@
+// Command ringward is a node of a Ringward cluster, and every verb to use one.
+//
+//	ringward node     runs a node
+//	ringward init     makes a cluster of started nodes, once
+//	ringward dev      runs a whole small cluster in one process, to try things out
+//	ringward put      sets a key; likewise get, delete and cas
+//	ringward status   tells how every shard and every node fares
+//	ringward ring     tells which shard owns which keys, who holds it and who sequences it
+//	ringward version  names this build
+//
+// Verbs that use a cluster find it by --endpoints or RINGWARD_ENDPOINTS: addresses of any of its
+// nodes, separated by commas. One is enough to begin with, since nodes know each other.
+//
+// What a verb answers goes to standard output, as text for people or with -o
+// json for programs; all else goes to standard error. The exit code says how it ended:
+//
+//	0  done
+//	1  it failed; nothing was changed, unless the message says so
+//	2  the command or the configuration makes no sense
+//	3  the key does not exist
+//	4  the condition of the write did not hold
+//	5  whether the write was or will be applied is unknown
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an orderly end. From then on a signal has its usual effect: the
+	// second ends the process at once, which a node survives like any crash.
+	context.AfterFunc(ctx, restore)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
