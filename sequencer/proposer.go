@@ -99,13 +99,18 @@ func (p *Proposer) patience() int {
 }
 
 // largest is the largest set of members that see each other: none of which reports another. Among equal
-// ones it is that with most members heard of lately, then the more upstream. A set of which nobody was heard is none.
+// ones it is that with most members heard of lately, then with most members that report themselves (the dead do
+// not), then the more upstream. A set of which nobody was heard is none.
 func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool) []shard.NodeID {
 	n := len(members)
 	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
-	heard := uint64(0)
+	var heard, report uint64
 	for i, a := range members {
-		if _, reported := p.reports[a]; reported || hears(a) {
+		_, reports := p.reports[a]
+		if reports {
+			report |= 1 << i
+		}
+		if reports || hears(a) {
 			heard |= 1 << i
 		}
 		for j, b := range members {
@@ -115,7 +120,7 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool
 			}
 		}
 	}
-	best := p.search(blind, heard)
+	best := search(blind, heard, report)
 	var set []shard.NodeID
 	for i, m := range members {
 		if best&(1<<i) != 0 {
@@ -128,7 +133,7 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool
 // maxExact is up to how many members all sets are compared; a larger configuration is thinned out greedily.
 const maxExact = 12
 
-func (p *Proposer) search(blind []uint64, heard uint64) uint64 {
+func search(blind []uint64, heard, report uint64) uint64 {
 	n := len(blind)
 	all := uint64(1)<<n - 1
 	if n == 64 {
@@ -142,7 +147,7 @@ func (p *Proposer) search(blind []uint64, heard uint64) uint64 {
 		if set&heard == 0 || !sees(blind, set) {
 			continue
 		}
-		if best == 0 || better(set, best, heard) {
+		if best == 0 || better(set, best, heard, report) {
 			best = set
 		}
 	}
@@ -159,12 +164,11 @@ func sees(blind []uint64, set uint64) bool {
 	return true
 }
 
-func better(a, b, heard uint64) bool {
-	if x, y := bits.OnesCount64(a), bits.OnesCount64(b); x != y {
-		return x > y
-	}
-	if x, y := bits.OnesCount64(a&heard), bits.OnesCount64(b&heard); x != y {
-		return x > y
+func better(a, b, heard, report uint64) bool {
+	for _, counts := range []uint64{^uint64(0), heard, report} {
+		if x, y := bits.OnesCount64(a&counts), bits.OnesCount64(b&counts); x != y {
+			return x > y
+		}
 	}
 	// The lowest member in which they differ decides: a has it.
 	return a&^b != 0 && (b&^a == 0 || bits.TrailingZeros64(a&^b) < bits.TrailingZeros64(b&^a))

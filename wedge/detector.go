@@ -78,10 +78,11 @@ func (d *Detector) Suspects(n shard.NodeID) bool {
 	return p != nil && p.suspected
 }
 
-// Hears reports whether n was really heard of lately.
+// Hears reports whether n was really heard of lately: within half the patience. Where one observer has lost its
+// patience with a node, another that is about to do so does not speak for it any more.
 func (d *Detector) Hears(n shard.NodeID) bool {
 	p := d.peers[n]
-	return p != nil && p.heard && !p.suspected
+	return p != nil && p.heard && d.now-p.last <= max(d.patience/2, 1)
 }
 
 // Suspected lists the nodes suspected now, in order.
