@@ -44,6 +44,7 @@ func RingFromProto(p *kvpb.RingResponse) (*Ring, error) {
 	case len(p.GetConfigurations()) != len(p.GetSlices()):
 		return nil, fmt.Errorf("ring of cluster %s: %d configurations for %d shards", r.Cluster, len(p.GetConfigurations()), len(p.GetSlices()))
 	}
+	seen := make(map[shard.ID]bool, len(p.GetSlices()))
 	for i, s := range p.GetSlices() {
 		c, err := ConfigurationFromProto(p.GetConfigurations()[i])
 		switch {
@@ -51,11 +52,14 @@ func RingFromProto(p *kvpb.RingResponse) (*Ring, error) {
 			return nil, fmt.Errorf("ring of cluster %s: %w", r.Cluster, err)
 		case c.Shard != shard.ID(s.GetShard()):
 			return nil, fmt.Errorf("ring of cluster %s: %v stands where shard %d is due", r.Cluster, c, s.GetShard())
+		case seen[c.Shard]:
+			return nil, fmt.Errorf("ring of cluster %s names shard %d twice", r.Cluster, c.Shard)
 		case i == 0 && s.GetFrom() != 0:
 			return nil, fmt.Errorf("ring of cluster %s begins at %d: want 0", r.Cluster, s.GetFrom())
 		case i > 0 && s.GetFrom() <= r.Slices[i-1].From:
 			return nil, fmt.Errorf("ring of cluster %s: slice of shard %d begins at %d, not after the one before", r.Cluster, s.GetShard(), s.GetFrom())
 		}
+		seen[c.Shard] = true
 		r.Slices = append(r.Slices, Slice{Shard: c.Shard, From: s.GetFrom()})
 		r.Configurations = append(r.Configurations, c)
 	}
