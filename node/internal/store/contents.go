@@ -1,0 +1,200 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// contentsFormat is Pebble's own format, named here so that a newer Pebble does not
+// change what is on disk until somebody decides so.
+const contentsFormat = pebble.FormatValueSeparation
+
+// bloomBits per key let a Get of a missing key pass by nearly all tables.
+const bloomBits = 10
+
+// openContents opens the one database of all shards' contents. Without a write-ahead log, what
+// survives a crash is all that was flushed, which is a prefix of the committed batches: memtables
+// are flushed in their order.
+func openContents(fs vfs.FS, dir string, o Options, fail *failure) (*pebble.DB, error) {
+	po := &pebble.Options{
+		FS:                          fs,
+		FormatMajorVersion:          contentsFormat,
+		DisableWAL:                  true,
+		MemTableSize:                o.MemTableSize,
+		MemTableStopWritesThreshold: 4, // lets writes go on while a slow disk flushes
+		CacheSize:                   o.CacheSize,
+		Logger:                      &pebbleLogger{logger: o.Logger, fail: fail},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { fail.set(fmt.Errorf("contents: %w", err)) },
+		},
+	}
+	po.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	db, err := pebble.Open(dir, po)
+	if err != nil {
+		return nil, fmt.Errorf("open contents: %w", err)
+	}
+	return db, nil
+}
+
+// contents is the part of the database that belongs to one shard, for one goroutine. It implements
+// shard.Contents.
+type contents struct {
+	db    *pebble.DB
+	fail  *failure
+	shard shard.ID
+	// batch holds what was written since the last Commit; nil where nothing was,
+	// so that reads alone never pay for one.
+	batch *pebble.Batch
+	key   []byte // of the operation at hand, reused
+}
+
+func shardPrefix(id shard.ID) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
+
+// full is the key in the database.
+func (c *contents) full(key []byte) []byte {
+	c.key = append(binary.BigEndian.AppendUint32(c.key[:0], uint32(c.shard)), key...)
+	return c.key
+}
+
+func (c *contents) reader() pebble.Reader {
+	if c.batch != nil {
+		return c.batch
+	}
+	return c.db
+}
+
+func (c *contents) writer() *pebble.Batch {
+	if c.batch == nil {
+		c.batch = c.db.NewIndexedBatch()
+	}
+	return c.batch
+}
+
+func (c *contents) Get(key []byte) (value []byte, ok bool, err error) {
+	if err := c.fail.get(); err != nil {
+		return nil, false, err
+	}
+	v, closer, err := c.reader().Get(c.full(key))
+	if err == pebble.ErrNotFound {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("contents of shard %d: %w", c.shard, err)
+	}
+	value = slices.Clone(v)
+	return value, true, closer.Close()
+}
+
+func (c *contents) Set(key, value []byte) error {
+	if err := c.fail.get(); err != nil {
+		return err
+	}
+	return c.writer().Set(c.full(key), value, nil)
+}
+
+func (c *contents) Delete(key []byte) error {
+	if err := c.fail.get(); err != nil {
+		return err
+	}
+	return c.writer().Delete(c.full(key), nil)
+}
+
+func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
+	if err := c.fail.get(); err != nil {
+		return err
+	}
+	// f may use c, so the bounds get memory of their own.
+	lower := slices.Clone(c.full(prefix))
+	it, err := c.reader().NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return fmt.Errorf("contents of shard %d: %w", c.shard, err)
+	}
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err == nil {
+			err = f(it.Key()[len(shardPrefix(c.shard)):], value)
+		}
+		if err != nil {
+			it.Close()
+			return err
+		}
+	}
+	return it.Close()
+}
+
+// after is the first key behind all that begin with prefix, nil where there is none.
+func after(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] < 0xff {
+			end := slices.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+func (c *contents) Commit() error {
+	if err := c.fail.get(); err != nil {
+		return err
+	}
+	if c.batch == nil {
+		return nil
+	}
+	err := c.batch.Commit(pebble.NoSync)
+	if closeErr := c.batch.Close(); err == nil {
+		err = closeErr
+	}
+	c.batch = nil
+	if err != nil {
+		return c.fail.set(fmt.Errorf("contents of shard %d: %w", c.shard, err))
+	}
+	return nil
+}
+
+// appliedPositions reads how far the committed contents of every shard reach.
+func appliedPositions(db *pebble.DB, fail *failure) (map[shard.ID]position, error) {
+	ids, err := shardsIn(db)
+	if err != nil {
+		return nil, err
+	}
+	applied := make(map[shard.ID]position, len(ids))
+	for _, id := range ids {
+		var p position
+		if p.seqno, p.hash, err = shard.AppliedPosition(&contents{db: db, fail: fail, shard: id}); err != nil {
+			return nil, fmt.Errorf("contents of shard %d: %w", id, err)
+		}
+		applied[id] = p
+	}
+	return applied, nil
+}
+
+// shardsIn lists the shards that have any key, by jumping from one to the next.
+func shardsIn(db *pebble.DB) ([]shard.ID, error) {
+	it, err := db.NewIter(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var ids []shard.ID
+	for it.First(); it.Valid(); {
+		if len(it.Key()) < 4 {
+			return nil, fmt.Errorf("contents hold the key %x, which names no shard", it.Key())
+		}
+		id := binary.BigEndian.Uint32(it.Key())
+		ids = append(ids, shard.ID(id))
+		next := after(shardPrefix(shard.ID(id)))
+		if next == nil {
+			break
+		}
+		it.SeekGE(next)
+	}
+	return ids, it.Error()
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// Disk is the Store of a data directory.
+type Disk struct {
+	fs       vfs.FS
+	dir      string
+	options  Options
+	identity identity
+	lock     io.Closer
+	fail     *failure
+
+	log      *log
+	db       *pebble.DB
+	genesis  *sequencer.Genesis
+	replicas map[shard.ID]*shard.Stored
+}
+
+var _ Store = (*Disk)(nil)
+
+// Open opens the data directory dir of fs for this process alone, and makes it if it
+// does not exist or is empty. It refuses, without changing anything, a directory of something
+// else, one of a newer format, and one whose identity is damaged.
+func Open(fs vfs.FS, dir string, options Options) (*Disk, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("store options: %w", err)
+	}
+	d := &Disk{fs: fs, dir: dir, options: options, fail: newFailure()}
+	if d.identity, d.lock, err = openIdentity(fs, dir, options.Random); err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if err := d.recover(); err != nil {
+		d.fail.set(err)
+		return nil, errors.Join(fmt.Errorf("open data directory: %w", err), d.Close())
+	}
+	return d, nil
+}
+
+// recover reads what the directory holds and makes it ready to be written.
+func (d *Disk) recover() error {
+	for _, name := range []string{logName, contentsName} {
+		if err := d.fs.MkdirAll(d.path(name), 0o750); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(d.fs, d.dir); err != nil {
+		return err
+	}
+	var err error
+	if d.db, err = openContents(d.fs, d.path(contentsName), d.options, d.fail); err != nil {
+		return err
+	}
+	applied, err := appliedPositions(d.db, d.fail)
+	if err != nil {
+		return err
+	}
+	if d.genesis, err = readGenesis(d.fs, d.dir); err != nil {
+		return err
+	}
+	d.log = d.newLog()
+	if err := d.log.replay(applied, d.options.Logger); err != nil {
+		return err
+	}
+	if d.genesis == nil {
+		return d.undoInit(applied)
+	}
+	return d.resume(applied)
+}
+
+// resume goes on with a log that was begun.
+func (d *Disk) resume(applied map[shard.ID]position) error {
+	if len(d.log.segments) == 0 {
+		return fmt.Errorf("%s holds no segment, although the node has accepted a genesis: the log is lost", d.log.dir)
+	}
+	for _, c := range d.genesis.Initial {
+		if c.Has(d.Node()) && d.log.states[c.Shard] == nil {
+			return fmt.Errorf("the log in %s does not know shard %d, of which the node is a first member", d.log.dir, c.Shard)
+		}
+	}
+	var err error
+	if d.replicas, err = d.log.takeReplicas(applied); err != nil {
+		return err
+	}
+	newest := d.log.segments[len(d.log.segments)-1]
+	if err := d.log.createSegment(newest.number+1, newest.end); err != nil {
+		return err
+	}
+	// What was read from disk is flushed, so there may be segments nobody needs.
+	return d.log.dropSegments(applied)
+}
+
+// undoInit removes what an Init left that was interrupted before it took effect: the
+// genesis comes last. Then the log is one segment with nothing but first states.
+func (d *Disk) undoInit(applied map[shard.ID]position) error {
+	if len(d.log.segments) == 0 && len(applied) == 0 {
+		return nil
+	}
+	lost := fmt.Errorf("%s is lost: the log or the contents hold more than its acceptance", d.path(genesisName))
+	if len(applied) > 0 || len(d.log.segments) != 1 || !d.log.segments[0].bare {
+		return lost
+	}
+	if err := d.fs.Remove(d.log.path(firstSegment)); err != nil {
+		return err
+	}
+	if err := syncDir(d.fs, d.log.dir); err != nil {
+		return err
+	}
+	d.log = d.newLog()
+	return nil
+}
+
+func (d *Disk) newLog() *log {
+	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize)
+}
+
+func (d *Disk) path(name string) string { return d.fs.PathJoin(d.dir, name) }
+
+// Node implements Store.
+func (d *Disk) Node() shard.NodeID { return shard.NodeID(d.identity.Node) }
+
+// Boot implements Store.
+func (d *Disk) Boot() uint64 { return d.identity.Boot }
+
+// Genesis implements Store.
+func (d *Disk) Genesis() *sequencer.Genesis { return d.genesis }
+
+// Init implements Store. The genesis file is written last and makes it valid; before that, the next
+// Open takes the new log away again.
+func (d *Disk) Init(g *sequencer.Genesis) error {
+	if err := g.Valid(); err != nil {
+		return err
+	}
+	if same, err := sameGenesis(d.genesis, g); same || err != nil {
+		return err
+	}
+	if err := d.fail.get(); err != nil {
+		return err
+	}
+	for _, c := range g.Initial {
+		if c.Has(d.Node()) {
+			d.log.states[c.Shard] = firstState(c)
+		}
+	}
+	if err := d.log.createSegment(firstSegment, 0); err != nil {
+		return d.fail.set(fmt.Errorf("begin the log: %w", err))
+	}
+	if err := writeDocument(d.fs, d.path(genesisName), "genesis", g); err != nil {
+		return d.fail.set(fmt.Errorf("write the genesis: %w", err))
+	}
+	d.genesis = g
+	d.replicas = map[shard.ID]*shard.Stored{}
+	for id, s := range d.log.states {
+		replica := *s
+		d.replicas[id] = &replica
+	}
+	return nil
+}
+
+// firstState is a replica active in epoch 1 with an empty history.
+func firstState(c shard.Configuration) *shard.Stored {
+	return &shard.Stored{Chain: shard.Chain{c}, Active: c.Epoch, Lineage: shard.Lineage{{Epoch: c.Epoch}}}
+}
+
+// Replicas implements Store.
+func (d *Disk) Replicas() map[shard.ID]*shard.Stored { return maps.Clone(d.replicas) }
+
+// Contents implements Store.
+func (d *Disk) Contents(id shard.ID) shard.Contents {
+	return &contents{db: d.db, fail: d.fail, shard: id}
+}
+
+// Append implements Store.
+func (d *Disk) Append(records []shard.Record) error {
+	if err := d.fail.get(); err != nil {
+		return err
+	}
+	if d.genesis == nil {
+		return errors.New("append to the log before the node has accepted a genesis")
+	}
+	d.replicas = nil
+	if err := d.log.append(records); err != nil {
+		return d.fail.set(fmt.Errorf("append to the log: %w", err))
+	}
+	return nil
+}
+
+// Sync implements Store.
+func (d *Disk) Sync() error {
+	if err := d.fail.get(); err != nil {
+		return err
+	}
+	if err := d.log.sync(); err != nil {
+		return d.fail.set(fmt.Errorf("sync the log: %w", err))
+	}
+	return nil
+}
+
+// LogBytes implements Store.
+func (d *Disk) LogBytes() int64 { return d.log.used.Load() }
+
+// Trim implements Store.
+func (d *Disk) Trim() (held []shard.ID, err error) {
+	if err := d.fail.get(); err != nil {
+		return nil, err
+	}
+	// Read before the flush: what is committed after it is not flushed.
+	applied, err := appliedPositions(d.db, d.fail)
+	if err != nil {
+		return nil, d.fail.set(err)
+	}
+	held, more := d.log.heldBy(applied)
+	if !more || len(held) > 0 {
+		return held, nil // no flush would win anything
+	}
+	if err := d.flush(); err != nil {
+		return nil, err
+	}
+	if err := d.log.dropSegments(applied); err != nil {
+		return nil, d.fail.set(fmt.Errorf("trim the log: %w", err))
+	}
+	held, _ = d.log.heldBy(applied)
+	return held, nil
+}
+
+// flush makes the committed contents durable. Pebble tries a flush that failed again, without
+// end, so the failure it reports ends the wait.
+func (d *Disk) flush() error {
+	flushed, err := d.db.AsyncFlush()
+	if err != nil {
+		return d.fail.set(fmt.Errorf("flush the contents: %w", err))
+	}
+	select {
+	case <-flushed:
+		return d.fail.get()
+	case <-d.fail.done:
+		return d.fail.get()
+	}
+}
+
+// Close implements Store. It flushes the contents, so that the next Open has little to
+// replay. Closing again does nothing.
+func (d *Disk) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	var errs []error
+	if d.db != nil {
+		if d.fail.get() == nil {
+			errs = append(errs, d.flush())
+		}
+		errs = append(errs, d.db.Close())
+	}
+	if d.log != nil {
+		errs = append(errs, d.log.close(d.fail.get() != nil))
+	}
+	d.fail.set(errClosed)
+	errs = append(errs, d.lock.Close())
+	d.lock = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,45 @@
+// Package store keeps everything that one node has on disk.
+//
+// The idea: what a node promises and accepts is durable in one place only, the
+// history log, which all its shards share, so that one fsync makes a batch of
+// entries, promises and activations durable in their order. The contents, which
+// are the fold of the histories, lie in Pebble without a write-ahead log of
+// their own: after a crash Pebble holds some earlier state of each shard, and
+// the log replays the rest. An entry leaves the log when Pebble has flushed it.
+//
+//	DIR/RINGWARD   who the directory is: format version, node id, boot count, seed
+//	DIR/LOCK       held by the process that has the directory open
+//	DIR/genesis    how the cluster began; written once
+//	DIR/log/       the segments of the log
+//	DIR/contents/  Pebble; the keys of a shard begin with its id
+//
+// # Who calls what
+//
+// A node has three goroutines at a Store: one appends and syncs, one writes the
+// contents of all shards, one trims the log. They do not wait for each other
+// except where Trim waits for a flush. Contents may be read from anywhere.
+//
+// # When the disk fails
+//
+// A write or fsync that failed is never tried again: what is on disk then is not
+// known, and a later fsync that succeeds says nothing about it. The Store fails
+// for good, whatever it is asked, and the node stops. The same holds when Pebble
+// reports an error of its background work. The next Open finds out what is there.
+//
+// # What a crash leaves
+//
+// Of the log: all that was synced, and a prefix of what was appended after it. Of the
+// contents: a prefix of what was committed, never more than the log holds, as long as
+// the node applies only entries that are durable here. Every step that
+// changes which files there are ends in a rename or a removal and a sync of the
+// directory, so there are no states between; frame.go, segment.go, log.go and directory.go say
+// for their part what the steps are.
+//
+// # What damage does
+//
+// The end of the log that was never known to be synced is cut where its first
+// bad frame stands: a crash does that. Everything else that does not check is a
+// DamageError with file, offset and reason, and the directory does not open. It is never
+// repaired by guessing, since a forgotten promise can break the whole shard; the other members
+// of the shards have what was here.
+package store

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// A segment gets its file in these steps, so that a file with the name of a segment always
+// begins with a whole opening and all its states, and is the only one of its number:
+//
+//	spare, or a new file  ─rename─►  next
+//	write opening and states, fsync
+//	next  ─rename─►  NUMBER.log, sync the directory
+//
+// and loses it in these, oldest first:
+//
+//	NUMBER.log  ─rename─►  spare, or removed; sync the directory
+//
+// What is found as next or spare at Open is left from a crash and removed: a file
+// that was begun as some segment must not become the same segment again.
+const (
+	segmentSuffix = ".log"
+	nextName      = "next"
+	spareName     = "spare"
+
+	firstSegment = 1
+)
+
+// segment is one file of the log.
+type segment struct {
+	number uint64
+	// end is where its frames end. For the segment in use it is not kept up to date.
+	end int64
+	// last is the position of each shard's last entry here that is not void. The
+	// segment can go when the contents hold all of them.
+	last map[shard.ID]shard.Seqno
+	// bare is known of replayed segments: there is nothing in the file but the opening and its states.
+	bare bool
+}
+
+// cut notes that a shard's entries above a position are void from now on.
+func (s *segment) cut(id shard.ID, above shard.Seqno) {
+	if s.last[id] > above {
+		s.last[id] = above
+	}
+}
+
+// held lists the shards whose entries here are not all in contents that reach up to flushed.
+func (s *segment) held(flushed map[shard.ID]position) []shard.ID {
+	var held []shard.ID
+	for _, id := range slices.Sorted(maps.Keys(s.last)) {
+		if s.last[id] > flushed[id].seqno {
+			held = append(held, id)
+		}
+	}
+	return held
+}
+
+func segmentName(number uint64) string { return fmt.Sprintf("%016d%s", number, segmentSuffix) }
+
+// parseSegmentName knows only names that segmentName writes.
+func parseSegmentName(name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, ok && err == nil && number > 0 && segmentName(number) == name
+}
+
+// listSegments removes what a crash left and returns the numbers of the segments, oldest first.
+func listSegments(fs vfs.FS, dir string) ([]uint64, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []uint64
+	for _, name := range names {
+		if number, ok := parseSegmentName(name); ok {
+			numbers = append(numbers, number)
+		} else if name == nextName || name == spareName {
+			if err := fs.Remove(fs.PathJoin(dir, name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.Sort(numbers)
+	for i, number := range numbers {
+		if i > 0 && number != numbers[i-1]+1 {
+			return nil, fmt.Errorf("%s is missing, between segments %d and %d of the log",
+				fs.PathJoin(dir, segmentName(numbers[i-1]+1)), numbers[i-1], number)
+		}
+	}
+	return numbers, nil
+}
+
+// createSegment makes the file of l's next segment and makes it the one in use.
+func (l *log) createSegment(number uint64, previousEnd int64) error {
+	f := framing{seed: l.seed, segment: number}
+	b := opening{previousEnd: previousEnd, states: len(l.states)}.append(make([]byte, frameHeader))
+	if err := f.seal(b, 0, 0); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.states)) {
+		start := len(b)
+		b = shard.AppendRecord(append(b, make([]byte, frameHeader)...), l.states[id].StateRecord())
+		if err := f.seal(b[start:], int64(start), 0); err != nil {
+			return err
+		}
+	}
+
+	next := l.fs.PathJoin(l.dir, nextName)
+	file, err := l.openNext(next)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(b); err != nil {
+		file.Close()
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		file.Close()
+		return err
+	}
+	if err := l.fs.Rename(next, l.fs.PathJoin(l.dir, segmentName(number))); err != nil {
+		file.Close()
+		return err
+	}
+	if err := syncDir(l.fs, l.dir); err != nil {
+		file.Close()
+		return err
+	}
+
+	l.file, l.framing = file, f
+	l.start, l.pos, l.synced, l.allocated = int64(len(b)), int64(len(b)), int64(len(b)), 0
+	l.current = &segment{number: number, last: map[shard.ID]shard.Seqno{}}
+	l.used.Add(l.pos)
+	l.mu.Lock()
+	l.segments = append(l.segments, l.current)
+	l.mu.Unlock()
+	return nil
+}
+
+// openNext takes the spare file, whose blocks are allocated and written already, which
+// makes an fsync cheaper; else a new file.
+func (l *log) openNext(next string) (vfs.File, error) {
+	l.mu.Lock()
+	spare := l.spare
+	l.mu.Unlock()
+	if !spare {
+		return l.fs.Create(next, writeCategory)
+	}
+	file, err := l.fs.ReuseForWrite(l.fs.PathJoin(l.dir, spareName), next, writeCategory)
+	// Only now: as long as it stands, dropSegments leaves the name alone.
+	l.mu.Lock()
+	l.spare = false
+	l.mu.Unlock()
+	return file, err
+}
+
+// dropSegments drops the oldest segments as long as contents that are flushed up to
+// the given positions hold all their entries. It may run beside the appending goroutine.
+func (l *log) dropSegments(flushed map[shard.ID]position) error {
+	for {
+		l.mu.Lock()
+		if len(l.segments) < 2 || len(l.segments[0].held(flushed)) > 0 {
+			l.mu.Unlock()
+			return nil
+		}
+		oldest, recycle := l.segments[0], !l.spare && l.segments[0].end <= l.segmentSize
+		l.mu.Unlock()
+
+		name := l.fs.PathJoin(l.dir, segmentName(oldest.number))
+		var err error
+		if recycle {
+			err = l.fs.Rename(name, l.fs.PathJoin(l.dir, spareName))
+		} else {
+			err = l.fs.Remove(name)
+		}
+		if err != nil {
+			return err
+		}
+		// One at a time, so that a crash never leaves a gap.
+		if err := syncDir(l.fs, l.dir); err != nil {
+			return err
+		}
+
+		l.mu.Lock()
+		l.segments = l.segments[1:]
+		l.spare = l.spare || recycle
+		l.mu.Unlock()
+		l.used.Add(-oldest.end)
+	}
+}
+
+// heldBy lists the shards that keep the oldest segment. It returns more false where that
+// is the one in use.
+func (l *log) heldBy(flushed map[shard.ID]position) (held []shard.ID, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) < 2 {
+		return nil, false
+	}
+	return l.segments[0].held(flushed), true
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// Store is what a node needs of its disk. Package storetest says what any
+// implementation must do.
+//
+// Append, Sync and Init are for one goroutine at a time; Trim may run beside them,
+// and so may the work on contents. Close comes after all of that.
+type Store interface {
+	// Node is the identity that was made with the directory.
+	Node() shard.NodeID
+	// Boot counts the opens of the directory, this one included. It begins at 1 and
+	// stays below 1<<shard.BootBits.
+	Boot() uint64
+
+	// Genesis is how the cluster began, nil until Init.
+	Genesis() *sequencer.Genesis
+	// Init accepts the genesis, durably and for ever, and makes the node's
+	// replicas: active in epoch 1 with an empty history. The same genesis again
+	// does nothing; another one is refused.
+	Init(*sequencer.Genesis) error
+
+	// Replicas is what the log holds of every replica of this node, without the
+	// entries that its contents hold already. It is there from Open, or from
+	// Init, until the first Append; the caller may keep and change it.
+	Replicas() map[shard.ID]*shard.Stored
+	// Contents is a view of one shard's contents. It sees what any view has
+	// committed, and what was written through it since. Each view is for one
+	// goroutine; only one view of a shard may be written to.
+	Contents(shard.ID) shard.Contents
+
+	// Append hands records to the log. They are durable after the next Sync, or
+	// some first part of them after a crash. The records and what they point to
+	// must not change afterwards.
+	Append([]shard.Record) error
+	// Sync makes durable all that was appended. After an error here or in Append
+	// nothing more is promised: all later calls fail as well.
+	Sync() error
+
+	// Trim drops the old part of the log whose entries the contents hold, after it
+	// has made those contents durable. It returns the shards whose entries keep the
+	// oldest part that remains; none when only the part in use remains. A shard that
+	// stands still can hold the log for ever: what frees it is a RecordActivate of its
+	// present epoch and lineage that cuts at its applied position and brings
+	// the entries above it along, since that replaces the older records of them.
+	Trim() (held []shard.ID, err error)
+	// LogBytes is how much of the log is in use, in bytes.
+	LogBytes() int64
+
+	// Close ends the use of the directory. It does not sync what was appended.
+	Close() error
+}
+
+// Options are the settings of a Disk. The zero value means the defaults.
+type Options struct {
+	// SegmentSize is where a segment of the log ends and the next one begins, in
+	// bytes. A single record may exceed it. Default 64 MiB, at most 1 GiB.
+	SegmentSize int64
+	// MemTableSize is how much Pebble gathers in memory before it writes a table,
+	// in bytes. What is in memory has to be replayed after a crash. Default 64 MiB.
+	MemTableSize uint64
+	// CacheSize is Pebble's block cache, in bytes. Default 64 MiB.
+	CacheSize int64
+	// Logger is told what Pebble reports, and what recovery cut. Default: nobody.
+	Logger *slog.Logger
+	// Random makes the identity of a new directory. Default crypto/rand.
+	Random io.Reader
+}
+
+const (
+	defaultSegmentSize  = 64 << 20
+	maxSegmentSize      = 1 << 30
+	defaultMemTableSize = 64 << 20
+	// Pebble rejects larger memtables.
+	maxMemTableSize  = 4<<30 - 1
+	defaultCacheSize = 64 << 20
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.SegmentSize == 0 {
+		o.SegmentSize = defaultSegmentSize
+	}
+	if o.MemTableSize == 0 {
+		o.MemTableSize = defaultMemTableSize
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = defaultCacheSize
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	switch {
+	case o.SegmentSize < 0 || o.SegmentSize > maxSegmentSize:
+		return o, fmt.Errorf("segment size of %d bytes: want 1 to %d", o.SegmentSize, maxSegmentSize)
+	case o.MemTableSize > maxMemTableSize:
+		return o, fmt.Errorf("memtable size of %d bytes: want 1 to %d", o.MemTableSize, uint64(maxMemTableSize))
+	case o.CacheSize < 0:
+		return o, fmt.Errorf("block cache of %d bytes: want a size above 0", o.CacheSize)
+	}
+	return o, nil
+}
+
+// DamageError says that a file does not hold what a node wrote into it.
+type DamageError struct {
+	File   string
+	Offset int64 // where in the file, in bytes
+	Reason string
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%s is damaged at offset %d: %s", e.File, e.Offset, e.Reason)
+}
