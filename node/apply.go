@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +22,7 @@ type applier struct {
 	inbox     *inbox
 	fail      func(error)
 
-	mu      sync.Mutex
-	pending []shard.Work
-	wake    chan struct{}
+	tasks *queue[shard.Work]
 	// sessionsEvery is how often the loop is told of the open sessions.
 	sessionsEvery time.Duration
 }
@@ -36,7 +33,7 @@ type done func(shard.Result)
 func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
 	a := &applier{
 		machines: map[shard.ID]*shard.Machine{}, positions: map[shard.ID]*atomic.Uint64{}, metrics: m, inbox: b, fail: fail,
-		wake: make(chan struct{}, 1), sessionsEvery: sessionsEvery,
+		tasks: newQueue[shard.Work](), sessionsEvery: sessionsEvery,
 	}
 	for id := range s.Replicas() {
 		machine, err := shard.OpenMachine(s.Contents(id), s.Genesis().InitialRegister(id), sequencer.DecodeRegister)
@@ -63,25 +60,10 @@ func (a *applier) note(id shard.ID) {
 	a.positions[id].Store(uint64(seqno))
 }
 
-// apply takes work to do in this order.
-func (a *applier) apply(work []shard.Work) {
-	a.mu.Lock()
-	a.pending = append(a.pending, work...)
-	a.mu.Unlock()
-	signal(a.wake)
-}
-
-func (a *applier) queued() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.pending)
-}
-
 // run works until ctx ends, or until an entry cannot be applied: then neither can any after it.
 func (a *applier) run(ctx context.Context) {
 	sessions := time.NewTicker(a.sessionsEvery)
 	defer sessions.Stop()
-	var spare []shard.Work
 	var replies []shard.Reply
 	for {
 		select {
@@ -90,14 +72,10 @@ func (a *applier) run(ctx context.Context) {
 		case <-sessions.C:
 			a.tellSessions()
 			continue
-		case <-a.wake:
+		case <-a.tasks.wake:
 		}
-		a.mu.Lock()
-		batch := a.pending
-		a.pending = spare[:0]
-		a.mu.Unlock()
 		var err error
-		if replies, err = a.work(batch, replies[:0]); err != nil {
+		if replies, err = a.work(a.tasks.take(), replies[:0]); err != nil {
 			a.fail(err)
 			return
 		}
@@ -105,8 +83,6 @@ func (a *applier) run(ctx context.Context) {
 			r.Token.(done)(r.Result)
 		}
 		clear(replies)
-		clear(batch)
-		spare = batch
 	}
 }
 

@@ -128,7 +128,7 @@ func (l *loop) handle() bool {
 		l.send = l.send[:0]
 	}
 	if len(r.Work) > 0 {
-		l.member.applier.apply(r.Work)
+		l.member.applier.tasks.put(r.Work)
 	}
 	for _, reply := range r.Replies {
 		reply.Token.(done)(reply.Result)

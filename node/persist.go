@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,9 +19,7 @@ type persister struct {
 	rewrite func([]shard.ID)
 	fail    func(error)
 
-	mu      sync.Mutex
-	pending []shard.Record
-	wake    chan struct{}
+	records *queue[shard.Record]
 	// since is when the oldest record that is not durable was given here, in nanoseconds of the node's
 	// clock; 0: everything is durable.
 	since atomic.Int64
@@ -35,23 +32,14 @@ type persister struct {
 func newPersister(s store.Store, m *telemetry.Metrics, retention int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
 	return &persister{
 		store: s, metrics: m, durable: durable, rewrite: rewrite, fail: fail, clock: clock, retention: retention,
-		wake: make(chan struct{}, 1), trim: make(chan struct{}, 1),
+		records: newQueue[shard.Record](), trim: make(chan struct{}, 1),
 	}
 }
 
 // write takes records that are to be durable in this order.
 func (p *persister) write(records []shard.Record) {
 	p.since.CompareAndSwap(0, max(1, int64(p.clock())))
-	p.mu.Lock()
-	p.pending = append(p.pending, records...)
-	p.mu.Unlock()
-	signal(p.wake)
-}
-
-func (p *persister) queued() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.pending)
+	p.records.put(records)
 }
 
 // stalled is for how long the disk has not answered.
@@ -65,17 +53,13 @@ func (p *persister) stalled() time.Duration {
 
 // run writes until ctx ends. A failed write or fsync ends it too: nothing is promised after one.
 func (p *persister) run(ctx context.Context) {
-	var spare []shard.Record
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-p.wake:
+		case <-p.records.wake:
 		}
-		p.mu.Lock()
-		batch := p.pending
-		p.pending = spare[:0]
-		p.mu.Unlock()
+		batch := p.records.take()
 		if len(batch) == 0 {
 			continue
 		}
@@ -92,8 +76,6 @@ func (p *persister) run(ctx context.Context) {
 		p.metrics.Fsync(time.Since(begin), len(batch))
 		p.since.Store(0)
 		p.durable(len(batch))
-		clear(batch)
-		spare = batch
 		if p.store.LogBytes() > p.retention {
 			signal(p.trim)
 		}
@@ -116,13 +98,5 @@ func (p *persister) runTrim(ctx context.Context) {
 		if len(held) > 0 && p.store.LogBytes() > p.retention {
 			p.rewrite(held)
 		}
-	}
-}
-
-// signal wakes whoever waits on c, which holds one token.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }

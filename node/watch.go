@@ -48,7 +48,7 @@ func (n *Node) watch(m *member, host *engine.Host) error {
 	n.metrics.Hosting(self, hosted)
 	_, err := n.metrics.Watch(func() telemetry.Snapshot {
 		s := telemetry.Snapshot{LogBytes: n.store.LogBytes(), Queues: map[string]int{
-			"log": m.persister.queued(), "apply": m.applier.queued(),
+			"log": m.persister.records.len(), "apply": m.applier.tasks.len(),
 		}}
 		ask(n, m, func(h *engine.Host) {
 			for _, st := range h.Standings() {
