@@ -79,6 +79,36 @@ if [ -d "$dir" ]; then dir=$(cd "$dir" && pwd -P); fi
 
 # ---- what is there ----
 
+started='' # the nodes that a start under way has started
+
+# lock keeps a second bootstrap.sh out of the directory until this one ends.
+lock() {
+  mkdir -p "$dir" || exit 1
+  dir=$(cd "$dir" && pwd -P)
+  local holder
+  if ! (set -C; echo $$ >"$dir/lock") 2>/dev/null; then
+    holder=$(cat "$dir/lock" 2>/dev/null) || holder=''
+    [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null ||
+      fail "another bootstrap.sh (pid ${holder:-unknown}) is at work in $dir; if it is not, remove $dir/lock"
+    echo $$ >"$dir/lock"
+  fi
+  trap unlock EXIT
+  trap 'exit 130' INT TERM
+}
+
+# unlock runs at the end, however that comes. Where nothing was made, nothing stays.
+unlock() {
+  local status=$?
+  trap - EXIT INT TERM
+  if [ -n "$started" ]; then
+    # The start failed: the next one begins cleanly.
+    terminate $started
+  fi
+  rm -f "$dir/lock"
+  rmdir "$dir" 2>/dev/null || true
+  exit $status
+}
+
 # recall reads DIR/options into was_*; it fails where there is no cluster.
 recall() {
   was_nodes='' was_shards='' was_replicas='' was_port='' was_suspect=''
@@ -166,18 +196,9 @@ died() {
   exit 1
 }
 
-started=''
-# undo stops what a failed start has started, so that the next one begins cleanly.
-undo() {
-  local status=$?
-  trap - EXIT
-  if [ -n "$started" ]; then terminate $started; fi
-  exit $status
-}
-
 start() {
   if recall; then
-    local pair
+    local pair name asked was
     for pair in "nodes:$nodes:$was_nodes" "shards:$shards:$was_shards" "replicas:$replicas:$was_replicas"; do
       IFS=: read -r name asked was <<<"$pair"
       [ -z "$asked" ] || [ "$asked" = "$was" ] ||
@@ -200,8 +221,6 @@ start() {
   fi
   refuse_the_impossible
 
-  mkdir -p "$dir"
-  dir=$(cd "$dir" && pwd -P)
   (cd "$top" && go build -o "$dir/bin/ringward" ./node/cmd/ringward)
   local k endpoints=''
   for ((k = 1; k <= nodes; k++)); do endpoints=$endpoints,127.0.0.1:$((port + k)); done
@@ -210,8 +229,6 @@ start() {
     "$nodes" "$shards" "$replicas" "$port" "$suspect" >"$dir/options"
   printf '%s\n' "$endpoints" >"$dir/endpoints"
 
-  trap undo EXIT
-  trap 'exit 130' INT TERM
   for ((k = 1; k <= nodes; k++)); do
     if alive "$k"; then continue; fi
     launch "$k"
@@ -225,11 +242,11 @@ start() {
       sleep 0.05
     done
   done
-  if ! "$dir/bin/ringward" init --endpoints "$endpoints" --shards "$shards" --replicas "$replicas" --timeout "${start_within}s"; then
+  if ! "$dir/bin/ringward" init --endpoints "$endpoints" --shards "$shards" --replicas "$replicas" --timeout "${start_within}s" >/dev/null; then
     for k in $started; do alive "$k" || died "$k"; done
     fail "the cluster did not come up: see the logs $dir/node-*/log"
   fi
-  trap - EXIT INT TERM
+  started=''
   tell
 }
 
@@ -241,10 +258,10 @@ tell() {
   say ''
   "$dir/bin/ringward" ring --endpoints "$endpoints" || true
   say ''
-  say "endpoints  $endpoints"
+  say 'Endpoints:'
+  say "  export RINGWARD_ENDPOINTS=$endpoints"
   say ''
   say 'Try next:'
-  say "  export RINGWARD_ENDPOINTS=$endpoints"
   say "  $program put greeting hello"
   say "  $program get greeting"
   say "  $program status"
@@ -299,15 +316,13 @@ status() {
 
 wipe() {
   stop
-  rm -rf "$dir"/node-* "$dir/bin" "$dir/endpoints" "$dir/options"
   # What somebody else put there stays.
-  rmdir "$dir" 2>/dev/null || true
+  rm -rf "$dir"/node-* "$dir/bin" "$dir/endpoints" "$dir/options"
   say "The cluster in $dir is removed."
 }
 
-if [ "$action" = start ]; then
-  start
-  exit
+if [ "$action" != start ] && ! recall; then
+  fail "there is no cluster in $dir"
 fi
-recall || fail "there is no cluster in $dir"
+if [ "$action" != status ]; then lock; fi
 "$action"
