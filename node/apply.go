@@ -18,6 +18,7 @@ type applier struct {
 	machines map[shard.ID]*shard.Machine
 	// positions are what the machines have applied, for other goroutines to read.
 	positions map[shard.ID]*atomic.Uint64
+	dirty     map[shard.ID]bool // the shards with new entries in this batch
 	metrics   *telemetry.Metrics
 	inbox     *inbox
 	fail      func(error)
@@ -32,7 +33,7 @@ type done func(shard.Result)
 
 func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
 	a := &applier{
-		machines: map[shard.ID]*shard.Machine{}, positions: map[shard.ID]*atomic.Uint64{}, metrics: m, inbox: b, fail: fail,
+		machines: map[shard.ID]*shard.Machine{}, positions: map[shard.ID]*atomic.Uint64{}, dirty: map[shard.ID]bool{}, metrics: m, inbox: b, fail: fail,
 		tasks: newQueue[shard.Work](), sessionsEvery: sessionsEvery,
 	}
 	for id := range s.Replicas() {
@@ -88,7 +89,7 @@ func (a *applier) run(ctx context.Context) {
 
 // work does one batch. What it answers is visible to all later reads.
 func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply, error) {
-	before := map[shard.ID]shard.Register{} // of the shards with new entries
+	clear(a.dirty)
 	for _, w := range batch {
 		m := a.machines[w.Shard]
 		var result shard.Result
@@ -96,9 +97,7 @@ func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply
 		if w.Entry == nil {
 			result, err = m.Read(w.Key)
 		} else {
-			if _, dirty := before[w.Shard]; !dirty {
-				before[w.Shard] = m.Register()
-			}
+			a.dirty[w.Shard] = true
 			result, err = m.Apply(w.Entry)
 		}
 		if err != nil {
@@ -108,16 +107,19 @@ func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply
 			replies = append(replies, shard.Reply{Token: w.Token, Result: result})
 		}
 	}
-	for id, register := range before {
+	for id := range a.dirty {
 		m := a.machines[id]
 		if err := m.Commit(); err != nil {
 			return nil, fmt.Errorf("shard %d: %w", id, err)
 		}
 		a.note(id)
-		if r := a.register(id); r != register {
-			a.inbox.add(func(n *news) { n.applied = append(n.applied, applied{shard: id, register: r}) })
-		}
 	}
+	a.inbox.add(func(n *news) {
+		for id := range a.dirty {
+			seqno, _ := a.machines[id].Applied()
+			n.applied = append(n.applied, applied{shard: id, seqno: seqno, register: a.register(id)})
+		}
+	})
 	return replies, nil
 }
 

@@ -29,12 +29,14 @@ type news struct {
 	hints      []shard.Chain
 	heard      []sign
 	reconnects []shard.NodeID
+	appeared   []shard.NodeID
 	calls      []func(*engine.Host)
 }
 
-// applied is a register that the applier changed.
+// applied is how far the applier is with a shard, and the register there.
 type applied struct {
 	shard    shard.ID
+	seqno    shard.Seqno
 	register *sequencer.Register
 }
 
@@ -69,7 +71,7 @@ func (b *inbox) take(old *news) news {
 	clear(old.calls)
 	*old = news{
 		messages: old.messages[:0], requests: old.requests[:0], applied: old.applied[:0], sessions: old.sessions[:0],
-		hints: old.hints[:0], heard: old.heard[:0], reconnects: old.reconnects[:0], calls: old.calls[:0],
+		hints: old.hints[:0], heard: old.heard[:0], reconnects: old.reconnects[:0], appeared: old.appeared[:0], calls: old.calls[:0],
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ringward/ringward/node/internal/engine"
@@ -83,7 +84,7 @@ func (l *loop) turn(n *news) {
 		l.host.Durable(n.durable)
 	}
 	for _, a := range n.applied {
-		l.host.Applied(a.shard, a.register)
+		l.host.Applied(a.shard, a.seqno, a.register)
 	}
 	for _, c := range n.hints {
 		l.host.Learn(c)
@@ -91,11 +92,16 @@ func (l *loop) turn(n *news) {
 	for _, peer := range n.reconnects {
 		l.host.Reconnect(peer)
 	}
+	for _, peer := range n.appeared {
+		l.host.Appeared(peer)
+	}
 	for _, m := range n.messages {
 		l.host.Step(m)
 	}
 	for _, q := range n.requests {
-		l.host.Request(q)
+		if !l.host.Request(q) {
+			q.Token.(done)(shard.Result{Status: shard.Refused, Reason: fmt.Sprintf("this node hosts no replica of shard %d", q.Shard)})
+		}
 	}
 	for _, s := range n.sessions {
 		l.host.Sessions(s.shard, s.open)

@@ -142,6 +142,9 @@ func (n *Node) Alive(from shard.NodeID, beat rpc.Heartbeat) {
 func (n *Node) Opened(from shard.NodeID, _ shard.Traffic) {
 	n.metrics.StreamOpened()
 	n.peers.Nudge(from)
+	if m := n.member.Load(); m != nil {
+		m.inbox.add(func(x *news) { x.appeared = append(x.appeared, from) })
+	}
 }
 
 func (n *Node) Closed(shard.NodeID, shard.Traffic) { n.metrics.StreamClosed() }

@@ -81,5 +81,8 @@ func DecodeRegister(b []byte) (shard.Register, error) {
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
+	if newest := r.Chain.Newest().Epoch; r.Activated == 0 || r.Activated > newest {
+		return nil, fmt.Errorf("register: epoch %d recorded as activated: want 1 to %d", r.Activated, newest)
+	}
 	return r, nil
 }

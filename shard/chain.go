@@ -24,8 +24,9 @@ type downstream struct {
 
 func (d *downstream) link() Link { return Link{Ask: d.ask, Answer: d.answer} }
 
-// maxWait bounds the ticks between two attempts at a handshake.
-const maxWait = 32
+// maxWait bounds the ticks between two attempts at a handshake. An answer counts only for the latest
+// attempt, so the wait must be able to outgrow any round trip.
+const maxWait = 256
 
 // connect begins a new link to the successor. No entry is sent until it is answered.
 func (r *Replica) connect() {
@@ -42,6 +43,15 @@ func (r *Replica) connect() {
 func (r *Replica) Reconnect(peer NodeID) {
 	if r.err == nil && r.isActive() && peer == r.conf.Successor(r.opt.Self) {
 		r.connect()
+	}
+}
+
+// Appeared begins a new link to peer, if it is the successor and there is none, without waiting for the next
+// attempt: peer has shown that it is there.
+func (r *Replica) Appeared(peer NodeID) {
+	if !r.down.open {
+		r.down.wait = 0
+		r.Reconnect(peer)
 	}
 }
 
@@ -82,17 +92,12 @@ func (r *Replica) welcome(m Message) {
 		r.out.Events = append(r.out.Events, Event{Kind: EventIncomparable, Shard: r.conf.Shard, Node: m.From})
 		return
 	}
-	if m.Last <= r.last() {
-		if h, _ := r.stored.HashAt(m.Last); h != m.Hash {
-			r.broken("predecessor %v holds another entry %d", m.From, m.Last)
-			return
-		}
-	}
-	if m.Last < r.last() && m.Synced {
-		r.broken("predecessor %v is synced and ends at %d, before %d", m.From, m.Last, r.last())
+	r.connected()
+	// The two histories are compared by the predecessor. This handshake may be an old one, which says nothing of
+	// the predecessor's present state; a predecessor takes an answer to its latest only.
+	if m.Synced {
 		return
 	}
-	r.connected()
 	for next := m.Last + 1; next <= r.last(); {
 		entries := r.entries(next, r.last())
 		next += Seqno(len(entries))
@@ -122,6 +127,7 @@ func (r *Replica) onConnected(m Message) {
 		return
 	}
 	d.answer = m.Link.Answer
+	d.retryAt = r.ticks + d.wait // it is there: the rest may take its time
 	if m.State == Pending {
 		r.offer(m)
 		return
@@ -157,6 +163,10 @@ func (r *Replica) openLink(last Seqno) {
 func (r *Replica) sync() {
 	r.synced = true
 	r.floor = max(r.floor, r.last())
+	// Reads that came before are not older than what was just recovered, but no part of it is a fence for them.
+	for i := range r.reads.waiting {
+		r.reads.waiting[i].arrived = r.last()
+	}
 	r.out.Events = append(r.out.Events, Event{Kind: EventSynced, Shard: r.conf.Shard, To: View{r.conf.Epoch, r.last()}})
 	r.answerConnect()
 	r.release()
@@ -166,8 +176,15 @@ func (r *Replica) onHandBack(m Message) {
 	if !r.isActive() || m.From != r.conf.Successor(r.opt.Self) || m.Link != r.down.link() || r.down.handBack == 0 {
 		return
 	}
+	r.down.retryAt = r.ticks + r.down.wait
 	for _, e := range m.Entries {
-		if e.Seqno() > r.down.handBack || !r.take(e, m.From) {
+		switch next := r.last() + 1; {
+		case e.Seqno() < next:
+			continue // it came before
+		case e.Seqno() > next || e.Seqno() > r.down.handBack:
+			return // one before it was lost: the next handshake brings the rest
+		}
+		if !r.take(e, m.From) {
 			return
 		}
 	}
@@ -238,6 +255,7 @@ func (r *Replica) advance() {
 	}
 	if commit <= r.commit {
 		r.serveReads()
+		r.answerFences()
 		return
 	}
 	for _, e := range r.stored.Entries[:commit-r.commit] {
@@ -246,8 +264,8 @@ func (r *Replica) advance() {
 			w.Token = token
 			delete(r.tokens, e.Seqno())
 		}
-		if r.isHead() {
-			r.inFlight = max(0, r.inFlight-len(e))
+		if r.isHead() && e.Seqno() > r.floor {
+			r.applying = append(r.applying, applying{seqno: e.Seqno(), size: len(e)})
 		}
 		r.out.Work = append(r.out.Work, w)
 	}

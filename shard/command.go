@@ -71,7 +71,8 @@ func AppendCommand(b []byte, c Command) []byte {
 		// One number holds the condition: 0 for none, else the version plus one.
 		cond := uint64(0)
 		if c.If.Set {
-			cond = uint64(c.If.Version) + 1
+			// No key ever has a version near the largest number: capped, it stays a condition that fails.
+			cond = uint64(min(c.If.Version, MaxSeqno)) + 1
 		}
 		b = binary.AppendUvarint(b, cond)
 		b = AppendBytes(b, c.Key)

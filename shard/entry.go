@@ -40,8 +40,8 @@ func CheckEntry(b []byte) (Entry, error) {
 		return nil, fmt.Errorf("entry of %d bytes: want more than %d", len(b), EntryOverhead)
 	}
 	e := Entry(b)
-	if e.Epoch() == 0 || e.Seqno() == 0 {
-		return nil, fmt.Errorf("entry names epoch %d, seqno %d: both count from 1", e.Epoch(), e.Seqno())
+	if e.Epoch() == 0 || e.Seqno() == 0 || e.Seqno() > MaxSeqno {
+		return nil, fmt.Errorf("entry names epoch %d, seqno %d: both count from 1, seqnos up to %d", e.Epoch(), e.Seqno(), MaxSeqno)
 	}
 	return e, nil
 }

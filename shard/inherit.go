@@ -48,7 +48,7 @@ func (r *Replica) answerWedge(a wedgeAsk) {
 // onFetch serves the head of the new configuration the entries it lacks, while the promise is the
 // one this replica answered with and its history therefore stands still.
 func (r *Replica) onFetch(m Message) {
-	if m.Epoch != r.conf.Epoch || r.promised != m.Epoch || r.stored.Active == m.Epoch || m.Cut < r.stored.Start {
+	if m.Epoch != r.conf.Epoch || r.promised != m.Epoch || r.stored.Active == m.Epoch || m.Cut < r.stored.Start || m.Cut > r.last() {
 		r.send(Message{Kind: MsgRefuse, To: m.From, Chain: r.stored.Chain})
 		return
 	}
@@ -114,6 +114,9 @@ func (r *Replica) onInherit(m Message) {
 	if base, ok := m.Lineage.BaseOf(r.conf.Epoch); !ok || base != m.Last {
 		r.broken("predecessor %v offers base %d with lineage %v", m.From, m.Last, m.Lineage)
 		return
+	}
+	if len(m.Entries) > 0 && m.Entries[0].Seqno() != m.Cut+Seqno(len(r.inheriting))+1 {
+		return // one before it was lost: the next handshake brings all of them
 	}
 	r.inheriting = append(r.inheriting, m.Entries...)
 	switch end := m.Cut + Seqno(len(r.inheriting)); {

@@ -13,6 +13,11 @@ func (l Lineage) Valid() error {
 	if len(l) > MaxChain {
 		return fmt.Errorf("lineage of %d epochs: want at most %d", len(l), MaxChain)
 	}
+	for _, v := range l {
+		if v.Seqno > MaxSeqno {
+			return fmt.Errorf("lineage names base %d: want at most %d", v.Seqno, MaxSeqno)
+		}
+	}
 	for i := 1; i < len(l); i++ {
 		if l[i].Epoch <= l[i-1].Epoch || l[i].Seqno < l[i-1].Seqno {
 			return fmt.Errorf("lineage goes from %v to %v: epochs must rise and bases must not fall", l[i-1], l[i])

@@ -131,6 +131,9 @@ func (m *Machine) command(seqno Seqno, c Command) (Result, error) {
 	case CommandPut, CommandDelete:
 		return m.write(seqno, c)
 	case CommandOpenSession:
+		if len(m.sessions) >= MaxSessions {
+			return Result{Status: Overloaded, Reason: fmt.Sprintf("%d sessions are open on this shard, the limit is %d", len(m.sessions), MaxSessions)}, nil
+		}
 		id := SessionID(seqno)
 		m.sessions[id] = &session{lastUsed: seqno, floor: 1}
 		m.dirty[id] = true

@@ -124,6 +124,14 @@ func (m *Message) Valid() error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("message %v of shard %d: %s", m.Kind, m.Shard, fmt.Sprintf(format, args...))
 	}
+	for i, e := range m.Entries {
+		if _, err := CheckEntry(e); err != nil {
+			return fail("%v", err)
+		}
+		if i > 0 && e.Seqno() != m.Entries[i-1].Seqno()+1 {
+			return fail("entry %d comes after %d", e.Seqno(), m.Entries[i-1].Seqno())
+		}
+	}
 	switch {
 	case m.Kind < MsgConnect || m.Kind > MsgRefuse:
 		return fail("unknown kind")
@@ -135,6 +143,10 @@ func (m *Message) Valid() error {
 		return fail("epochs are numbered from 1")
 	case m.State > Active:
 		return fail("%v", m.State)
+	case max(m.Base, m.Last, m.Cut, m.Commit) > MaxSeqno:
+		return fail("base %d, last %d, cut %d, commit %d: want at most %d", m.Base, m.Last, m.Cut, m.Commit, MaxSeqno)
+	case m.Kind == MsgAppend && len(m.Entries) > 0 && m.Entries[0].Seqno() != m.Last+1:
+		return fail("entry %d comes after %d", m.Entries[0].Seqno(), m.Last)
 	case len(m.Suspects) > MaxMembers:
 		return fail("%d suspects: want at most %d", len(m.Suspects), MaxMembers)
 	}
@@ -151,14 +163,6 @@ func (m *Message) Valid() error {
 	}
 	if m.Kind == MsgWedge && m.Chain.Newest().Epoch != m.Epoch {
 		return fail("asks to promise epoch %d with a chain up to %d", m.Epoch, m.Chain.Newest().Epoch)
-	}
-	for i, e := range m.Entries {
-		if _, err := CheckEntry(e); err != nil {
-			return fail("%v", err)
-		}
-		if i > 0 && e.Seqno() != m.Entries[i-1].Seqno()+1 {
-			return fail("entry %d comes after %d", e.Seqno(), m.Entries[i-1].Seqno())
-		}
 	}
 	return nil
 }

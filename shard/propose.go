@@ -4,7 +4,7 @@ import "fmt"
 
 // Write takes a put, a delete or the opening of a session. It is answered from the applier once it is persistent and applied.
 func (r *Replica) Write(q Request) {
-	size := len(q.Key) + len(q.Value)
+	size := EntryOverhead + len(q.Key) + len(q.Value)
 	switch {
 	case r.err != nil || !r.isActive() || !r.isHead():
 		r.refuse(q.Token)
@@ -77,7 +77,7 @@ func (r *Replica) refuseWaiting() {
 		}
 	}
 	clear(r.tokens)
-	r.inFlight = 0
+	r.inFlight, r.applying = 0, nil
 	for _, q := range r.held {
 		r.refuse(q.Token)
 	}

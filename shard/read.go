@@ -61,11 +61,7 @@ func (r *Replica) askFence() {
 	}
 	q.fence = fence{number: r.opt.Numbers.Next(), reads: q.waiting, confirmed: map[NodeID]bool{}, askedAt: r.ticks}
 	q.waiting = nil
-	for _, m := range r.conf.Members {
-		if m != r.opt.Self {
-			r.send(Message{Kind: MsgFence, To: m, Number: q.fence.number})
-		}
-	}
+	r.sendFence()
 	r.closeFence()
 }
 
@@ -95,7 +91,7 @@ func (r *Replica) answerFences() {
 
 func (r *Replica) onFenced(m Message) {
 	f := &r.reads.fence
-	if !r.isActive() || f.number == 0 || m.Number != f.number || !r.conf.Has(m.From) {
+	if !r.isActive() || f.number == 0 || m.From == r.opt.Self || m.Number != f.number || !r.conf.Has(m.From) {
 		return
 	}
 	f.confirmed[m.From] = true
@@ -149,6 +145,17 @@ func (r *Replica) tickReads() {
 	if f.number == 0 || r.ticks-f.askedAt < fencePatience {
 		return
 	}
-	r.reads.waiting = append(f.reads, r.reads.waiting...)
-	*f = fence{}
+	f.askedAt = r.ticks
+	r.sendFence()
+}
+
+// sendFence asks those that have not confirmed. Asked again under the same number, whichever answer comes
+// counts: all reads of the fence were there before it was asked first.
+func (r *Replica) sendFence() {
+	f := &r.reads.fence
+	for _, m := range r.conf.Members {
+		if m != r.opt.Self && !f.confirmed[m] {
+			r.send(Message{Kind: MsgFence, To: m, Number: f.number})
+		}
+	}
 }

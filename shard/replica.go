@@ -24,7 +24,7 @@ type Options struct {
 	// MessageBytes bounds the entries in one message; a single larger entry travels alone.
 	MessageBytes int
 	// InFlightBytes bounds the entries that the head has numbered and that are
-	// not persistent yet, and, apart from them, the requests it holds.
+	// not applied yet, and, apart from them, the requests it holds.
 	InFlightBytes int
 	// WaitingReads bounds the reads waiting for a fence or for commit.
 	WaitingReads int
@@ -70,7 +70,8 @@ type Replica struct {
 	hold      bool
 	held      []Request
 	heldBytes int
-	inFlight  int // bytes of the entries above commit that this head numbered
+	inFlight  int // bytes of the entries that this head numbered, and that are not applied
+	applying  []applying
 	tokens    map[Seqno]Token
 
 	reads     reads
@@ -106,6 +107,12 @@ type writing struct {
 	kind  RecordKind
 	seqno Seqno // the last entry it makes durable; 0: none, or void since
 	epoch Epoch // RecordPromise, RecordActivate
+}
+
+// applying is an entry that this head numbered, on its way through the applier.
+type applying struct {
+	seqno Seqno
+	size  int
 }
 
 type wedgeAsk struct {
@@ -258,13 +265,25 @@ func (r *Replica) Durable(n int) {
 	}
 }
 
+// Applied tells up to where the work given out is done.
+func (r *Replica) Applied(seqno Seqno) {
+	n := 0
+	for n < len(r.applying) && r.applying[n].seqno <= seqno {
+		r.inFlight -= r.applying[n].size
+		n++
+	}
+	r.applying = slices.Delete(r.applying, 0, n)
+}
+
 // Step takes a message from another replica of the shard, which has passed Message.Valid.
 func (r *Replica) Step(m Message) {
 	if r.err != nil {
 		return
 	}
 	if len(m.Chain) > 0 {
-		r.Learn(m.Chain)
+		if r.Learn(m.Chain); r.err != nil {
+			return
+		}
 	}
 	switch m.Kind {
 	case MsgWedge:

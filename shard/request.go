@@ -23,7 +23,7 @@ type Request struct {
 	Token    Token
 }
 
-// Command is what the history records of a write.
+// Command is what the history records of a request that is no get.
 func (r *Request) Command() Command {
 	switch r.Kind {
 	case Put:

@@ -10,6 +10,9 @@ import (
 // many writes per shard between its oldest unanswered and its newest.
 const MaxUnanswered = 4096
 
+// MaxSessions bounds the sessions that are open on a shard at one time.
+const MaxSessions = 1 << 16
+
 // session is what the replicated state knows of one client: the results it may
 // still ask for again.
 type session struct {

@@ -31,6 +31,9 @@ type Epoch uint64
 // is the position before the first entry.
 type Seqno uint64
 
+// MaxSeqno bounds positions, so that arithmetic on what others say cannot wrap around.
+const MaxSeqno Seqno = 1 << 62
+
 // Number orders the askings (handshakes, fences, wedge rounds, fetches) of one
 // replica. The boot count of its node stands in the high bits, so that a number
 // is never used again, also not after a restart.
@@ -38,7 +41,7 @@ type Number uint64
 
 // BootBits is how many bits of a Number the boot count takes; the rest count
 // the askings since that boot.
-const BootBits = 24
+const BootBits = 20
 
 // FirstNumber is the number below all numbers of the given boot.
 func FirstNumber(boot uint64) Number { return Number(boot << (64 - BootBits)) }

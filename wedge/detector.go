@@ -42,7 +42,7 @@ func (d *Detector) Watch(nodes []shard.NodeID) {
 func (d *Detector) Heard(n shard.NodeID, stalled int) {
 	if p := d.peers[n]; p != nil {
 		p.heard = true
-		p.last = max(p.last, d.now-stalled)
+		p.last = max(p.last, d.now-max(stalled, 0))
 	}
 }
 

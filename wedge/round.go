@@ -10,9 +10,10 @@ type Round struct {
 	numbers *shard.Numbers
 	answers map[shard.NodeID]Answer
 
-	fetch fetch
-	out   []shard.Message
-	done  bool
+	fetch    fetch
+	patience int // ticks without progress after which the head chooses again without the owner
+	out      []shard.Message
+	done     bool
 }
 
 // fetch is the transfer from the owner of the chosen history.
@@ -26,14 +27,14 @@ type fetch struct {
 	idle    int // ticks since the last of them came
 }
 
-// fetchPatience is after how many ticks without progress the head chooses again without the owner.
+// fetchPatience is the patience of the first fetch. It doubles each time: it must be able to outgrow any transfer.
 const fetchPatience = 16
 
 // NewRound begins the round of self, the head of the newest configuration of chain.
 func NewRound(self shard.NodeID, chain shard.Chain, numbers *shard.Numbers) *Round {
 	return &Round{
 		Asking: NewAsking(chain, numbers.Next()), self: self, numbers: numbers,
-		answers: map[shard.NodeID]Answer{},
+		answers: map[shard.NodeID]Answer{}, patience: fetchPatience,
 	}
 }
 
@@ -91,7 +92,8 @@ func (r *Round) Tick() {
 	}
 	r.out = append(r.out, r.Asking.Tick()...)
 	if f := &r.fetch; f.owner != 0 {
-		if f.idle++; f.idle > fetchPatience {
+		if f.idle++; f.idle > r.patience {
+			r.patience *= 2
 			delete(r.answers, f.owner)
 			r.Reopen(f.owner)
 			r.fetch = fetch{}

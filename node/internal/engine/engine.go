@@ -39,6 +39,7 @@ type engine struct {
 type idleSince struct {
 	lastUsed shard.Seqno
 	tick     int
+	ended    bool // an expiry was proposed
 }
 
 func newEngine(h *Host, id shard.ID, stored shard.Stored, register *sequencer.Register) (*engine, error) {
@@ -120,8 +121,10 @@ func (e *engine) report(m shard.Message) {
 		})
 		return
 	}
-	e.proposer.Report(m)
-	e.propose()
+	if m.Epoch == newest.Epoch { // else this replica is behind, and the report will be repeated
+		e.proposer.Report(m)
+		e.propose()
+	}
 }
 
 // propose decides a successor of the next shard's configuration where suspicion calls for it, if this is the
@@ -143,8 +146,9 @@ func (e *engine) complete() {
 	}
 }
 
-// applied takes the register as of the entries applied so far.
-func (e *engine) applied(register *sequencer.Register) {
+// applied takes the position up to which the history is applied, and the register there.
+func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
+	e.replica.Applied(seqno)
 	if register == e.register {
 		return
 	}
@@ -209,10 +213,11 @@ func (e *engine) sessions(open []shard.Idle) {
 		if !ok || since.lastUsed != s.LastUsed {
 			since = idleSince{lastUsed: s.LastUsed, tick: e.ticks}
 		}
-		seen[s.Session] = since
-		if e.ticks-since.tick >= e.host.opt.SessionTicks && len(expired) < expireAtOnce {
+		if !since.ended && e.ticks-since.tick >= e.host.opt.SessionTicks && len(expired) < expireAtOnce {
+			since.ended = true
 			expired = append(expired, s)
 		}
+		seen[s.Session] = since
 	}
 	e.idle = seen
 	if len(expired) > 0 {

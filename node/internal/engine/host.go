@@ -119,7 +119,8 @@ func (h *Host) Step(m shard.Message) {
 }
 
 // Learn takes a hint: decided configurations of some shard, from wherever. It is
-// ignored where it does not fit the ring.
+// ignored where it does not fit the ring. A chain must be whole, as it was learned: where
+// it begins is the claim that this configuration was ACTIVE at all its members.
 func (h *Host) Learn(chain shard.Chain) {
 	if chain.Valid() == nil {
 		h.learn(chain)
@@ -146,16 +147,19 @@ func (h *Host) learn(chain shard.Chain) {
 // Known is the newest chain this node has heard of; empty for a shard that is not in the ring.
 func (h *Host) Known(id shard.ID) shard.Chain { return h.known[id] }
 
-// Request takes a client's operation for a replica hosted here. It reports false where there is none.
+// Request takes a client's operation. It reports false, and does nothing, where no replica of the shard is hosted or
+// the kind is unknown.
 func (h *Host) Request(q shard.Request) bool {
 	e := h.engines[q.Shard]
-	if e == nil {
+	switch {
+	case e == nil:
 		return false
-	}
-	if q.Kind == shard.Get {
+	case q.Kind == shard.Get:
 		e.replica.Read(q)
-	} else {
+	case q.Kind == shard.Put, q.Kind == shard.Delete, q.Kind == shard.OpenSession:
 		e.replica.Write(q)
+	default:
+		return false
 	}
 	return true
 }
@@ -175,10 +179,10 @@ func (h *Host) Durable(n int) {
 	}
 }
 
-// Applied tells what the register of a hosted shard is after the work done so far.
-func (h *Host) Applied(id shard.ID, register *sequencer.Register) {
+// Applied tells up to where the work of a hosted shard is done, and what its register is there.
+func (h *Host) Applied(id shard.ID, seqno shard.Seqno, register *sequencer.Register) {
 	if e := h.engines[id]; e != nil {
-		e.applied(register)
+		e.applied(seqno, register)
 	}
 }
 
@@ -205,6 +209,13 @@ func (h *Host) Heard(n shard.NodeID, stalled int) { h.detector.Heard(n, stalled)
 func (h *Host) Reconnect(peer shard.NodeID) {
 	for _, id := range h.order {
 		h.engines[id].replica.Reconnect(peer)
+	}
+}
+
+// Appeared tells that peer, which may have been away, is there.
+func (h *Host) Appeared(peer shard.NodeID) {
+	for _, id := range h.order {
+		h.engines[id].replica.Appeared(peer)
 	}
 }
 

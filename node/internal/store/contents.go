@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -24,7 +25,7 @@ const bloomBits = 10
 // are flushed in their order.
 func openContents(fs vfs.FS, dir string, o Options, fail *failure) (*pebble.DB, error) {
 	po := &pebble.Options{
-		FS:                          fs,
+		FS:                          namesInOrder{fs},
 		FormatMajorVersion:          contentsFormat,
 		DisableWAL:                  true,
 		MemTableSize:                o.MemTableSize,
@@ -42,6 +43,23 @@ func openContents(fs vfs.FS, dir string, o Options, fail *failure) (*pebble.DB, 
 	}
 	return db, nil
 }
+
+// namesInOrder makes all names in a directory durable before it takes a new marker. Pebble's
+// markers name files that were just created, and count on it that no name reaches the disk
+// before an older one. Most file systems see to that; nothing obliges them to.
+type namesInOrder struct{ vfs.FS }
+
+func (n namesInOrder) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(n.PathBase(name), "marker.") {
+		if err := syncDir(n.FS, n.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
+	return n.FS.Create(name, category)
+}
+
+// Unwrap implements vfs.FS.
+func (n namesInOrder) Unwrap() vfs.FS { return n.FS }
 
 // contents is the part of the database that belongs to one shard, for one goroutine. It implements
 // shard.Contents.

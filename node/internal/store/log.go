@@ -213,7 +213,9 @@ func (l *log) rotate() error {
 	if err := l.sync(); err != nil {
 		return err
 	}
-	if err := l.file.Close(); err != nil {
+	err := l.file.Close()
+	l.file = nil
+	if err != nil {
 		return err
 	}
 	l.current.end = l.pos
