@@ -72,17 +72,20 @@ func (c *Client) do(ctx context.Context, verb, key string, value []byte, op wire
 	return result, err
 }
 
-// openSession asks a shard for a session in the background. Asking twice leaves one that
-// nobody uses, which expires.
+// openSession asks a shard for a session in the background, as long as somebody waits for
+// it: they have their own patience. Asking twice leaves a session that nobody uses, which expires.
 func (c *Client) openSession(i int, opened func(shard.SessionID, error)) bool {
 	return c.spawn(func() {
-		call := call{client: c, ctx: c.lifetime, verb: "open session", shard: i, deadline: time.Now().Add(c.options.timeout)}
+		call := call{client: c, ctx: c.lifetime, verb: "open session", shard: i, deadline: time.Now().Add(forever)}
 		call.op.Kind = shard.OpenSession
 		call.op.Shard = c.routes.Load().ring.Shards[i].ID
 		result, err := call.run()
 		opened(shard.SessionID(result.Version), err)
 	})
 }
+
+// forever is longer than any program runs, and still a time that can be reckoned with.
+const forever = 100 * 365 * 24 * time.Hour
 
 func (o *call) isWrite() bool { return o.op.Kind == shard.Put || o.op.Kind == shard.Delete }
 
@@ -127,18 +130,18 @@ func (o *call) begin() error {
 		select {
 		case g := <-t.granted:
 			if g.err != nil {
-				return errors.New(g.err.Error()) // its kind is not this call's
+				return fmt.Errorf("no session: %v", g.err) // its kind is not this call's
 			}
 			p = g.place
 		case <-o.ctx.Done():
-			s.leave(t)
+			o.last = s.leave(t)
 			return o.ctx.Err()
 		case <-o.client.lifetime.Done():
-			s.leave(t)
+			o.last = s.leave(t)
 			return ErrClosed
 		case <-o.timer.C:
-			s.leave(t)
-			return fmt.Errorf("waited for a session or for room in its %d writes: %w", shard.MaxUnanswered, errTimeout)
+			o.last = s.leave(t)
+			return o.timedOut()
 		}
 	}
 	o.place, o.op.Identity, o.write = p, p.identity, session.NewWrite(p.identity)

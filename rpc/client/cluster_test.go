@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,16 +151,6 @@ func (c *cluster) open(opts ...Option) *Client {
 	return client
 }
 
-// keyOf finds a key that the shard owns.
-func (c *cluster) keyOf(client *Client, id shard.ID) string {
-	ring := client.routes.Load().ring
-	for i := 0; ; i++ {
-		if key := fmt.Sprint("key-", i); ring.Owner(key).ID == id {
-			return key
-		}
-	}
-}
-
 // handle decides on one operation and counts it as seen.
 func (c *cluster) handle(n *fakeNode, op *kvpb.Operation) (*kvpb.Result, fate) {
 	c.mu.Lock()
@@ -192,6 +183,7 @@ type fakeNode struct {
 	address string
 	server  *grpc.Server
 	done    chan struct{}
+	streams atomic.Int64 // opened so far
 }
 
 func (n *fakeNode) start(address string) {
@@ -222,6 +214,7 @@ func (n *fakeNode) Ring(context.Context, *kvpb.RingRequest) (*kvpb.RingResponse,
 }
 
 func (n *fakeNode) Operate(stream grpc.BidiStreamingServer[kvpb.OperateRequest, kvpb.OperateResponse]) error {
+	n.streams.Add(1)
 	for {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {

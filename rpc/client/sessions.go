@@ -1,7 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"container/list"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/ringward/ringward/rpc/client/session"
@@ -13,8 +16,9 @@ import (
 // all that wait. Writes that find its window full wait in the order they came.
 type sessions struct {
 	// open begins to ask the shard for a new session, and calls opened once, from
-	// another goroutine, when it has one or gives up. It is called with mu held. It
-	// returns false, and does nothing, when the client is closed.
+	// another goroutine, when it has one, or with errUnwanted, or when it learns that there will
+	// be none. It is called with mu held. It returns false, and does nothing, when the
+	// client is closed.
 	open func(opened func(shard.SessionID, error)) bool
 
 	mu sync.Mutex
@@ -22,6 +26,9 @@ type sessions struct {
 	// after one has expired.
 	current *session.Session
 	opening bool
+	// trouble is what the last attempt at opening a session came to, nil before there
+	// was one.
+	trouble error
 	// waiting holds a *ticket for each write without an identity. While it is
 	// not empty, either a session is being opened or the window is full.
 	waiting list.List
@@ -41,7 +48,7 @@ type ticket struct {
 
 type grant struct {
 	place place
-	err   error // no session could be opened
+	err   error // no session can be opened
 }
 
 // begin returns a place if one is free, else a ticket to wait on. A caller that stops
@@ -60,10 +67,15 @@ func (s *sessions) begin() (place, *ticket) {
 	return place{}, t
 }
 
-// leave takes back a ticket. A place that was granted meanwhile is free again.
-func (s *sessions) leave(t *ticket) {
+// leave takes back a ticket, and says what it waited for. A place that was granted
+// meanwhile is free again.
+func (s *sessions) leave(t *ticket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	why := fmt.Errorf("the session has %d unanswered writes, the limit", shard.MaxUnanswered)
+	if s.current == nil {
+		why = fmt.Errorf("no session: %w", cmp.Or(s.trouble, errNotYet))
+	}
 	s.waiting.Remove(t.element)
 	select {
 	case g := <-t.granted:
@@ -72,6 +84,18 @@ func (s *sessions) leave(t *ticket) {
 		}
 	default:
 	}
+	return why
+}
+
+var errNotYet = errors.New("no answer yet")
+
+// struggle notes why opening a session takes long, and reports whether somebody
+// still waits for it.
+func (s *sessions) struggle(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = err
+	return s.waiting.Len() > 0
 }
 
 // end settles the op of a place: its caller will not send it again.
@@ -121,6 +145,7 @@ func (s *sessions) want() {
 	if s.current != nil || s.opening || s.waiting.Len() == 0 {
 		return
 	}
+	s.trouble = nil
 	s.opening = s.open(s.opened)
 }
 
@@ -128,13 +153,18 @@ func (s *sessions) opened(id shard.SessionID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opening = false
-	if err != nil {
-		// All who wait hear of it; the next write tries anew.
+	switch {
+	case err == nil:
+		s.current = session.New(id)
+		s.admit()
+	case errors.Is(err, errUnwanted):
+		s.want() // but for those who came in this moment
+	default:
 		for s.waiting.Len() > 0 {
 			s.grant(grant{err: err})
 		}
-		return
 	}
-	s.current = session.New(id)
-	s.admit()
 }
+
+// errUnwanted ends the opening of a session that nobody waits for any more.
+var errUnwanted = errors.New("nobody waits for it")

@@ -33,7 +33,9 @@ func (o *call) trace() func(error) {
 	o.op.Traceparent = traceparent(span.SpanContext())
 	return func(err error) {
 		span.SetAttributes(attributeAttempts.Int(o.attempts))
-		if failure := new(opError); errors.As(err, &failure) {
+		// A missing key or a condition that fails is an answer like others.
+		failure := new(opError)
+		if errors.As(err, &failure) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrVersionMismatch) {
 			span.SetStatus(codes.Error, failure.kinds[0].Error())
 		}
 		span.End()

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -97,8 +96,10 @@ func (o *call) failed(cause error, kinds ...error) error {
 	return &opError{verb: o.verb, key: string(o.op.Key), shard: o.op.Shard, kinds: kinds, cause: cause, attempts: o.attempts}
 }
 
-// errTimeout ends a call whose context would allow more.
-var errTimeout = errors.New("the client's timeout has passed")
+// timedOut ends a call whose context would allow more.
+func (o *call) timedOut() error {
+	return fmt.Errorf("the client's timeout of %v has passed", o.client.options.timeout)
+}
 
 // over is why patience has ended, or nil.
 func (o *call) over() error {
@@ -108,7 +109,7 @@ func (o *call) over() error {
 	case o.ctx.Err() != nil:
 		return o.ctx.Err()
 	case !time.Now().Before(o.deadline):
-		return fmt.Errorf("%w, which is %v", errTimeout, o.client.options.timeout)
+		return o.timedOut()
 	}
 	return nil
 }
@@ -126,6 +127,9 @@ const (
 // news of the shard: that attempt goes to somebody else, or there is nobody better. News
 // of the ring ends the wait.
 func (o *call) pause() error {
+	if o.op.Kind == shard.OpenSession && !o.client.sessions[o.shard].struggle(o.last) {
+		return errUnwanted
+	}
 	n := o.pauses
 	o.pauses++
 	if n == 0 {
