@@ -1,0 +1,228 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options say what to start.
+type Options struct {
+	// Ringward is the executable: a path.
+	Ringward string
+	Nodes    int
+	Shards   int
+	Replicas int
+	// SuspectAfter is the nodes' setting; 0: their default.
+	SuspectAfter time.Duration
+	// Dir gets the data and the logs, and keeps them; it must be empty or not exist. Empty: a
+	// temporary directory, which is removed at the end.
+	Dir string
+}
+
+// The limits of Options.
+const (
+	MaxNodes  = 99
+	MaxShards = 4096
+	minHold   = time.Millisecond
+)
+
+// Valid reports what is wrong with o, if anything.
+func (o *Options) Valid() error {
+	switch {
+	case o.Nodes < 1 || o.Nodes > MaxNodes:
+		return fmt.Errorf("nodes %d: want 1 to %d", o.Nodes, MaxNodes)
+	case o.Shards < 1 || o.Shards > MaxShards:
+		return fmt.Errorf("shards %d: want 1 to %d", o.Shards, MaxShards)
+	case o.Replicas < 1 || o.Replicas > o.Nodes:
+		return fmt.Errorf("replicas %d: want 1 to %d, since a node holds at most one replica of a shard", o.Replicas, o.Nodes)
+	case o.SuspectAfter != 0 && o.SuspectAfter < minHold:
+		return fmt.Errorf("suspect-after %v: want %v or more", o.SuspectAfter, minHold)
+	}
+	return nil
+}
+
+// initTime is how long the cluster may take until every shard is ACTIVE.
+const initTime = time.Minute
+
+// startTries is how often a start is tried whose ports somebody else took meanwhile.
+const startTries = 3
+
+// Cluster is a running cluster. Its methods may be called by several goroutines.
+type Cluster struct {
+	options Options
+	dir     string
+	version string
+	nodes   []*Node
+	spawner *spawner
+	guard   *guard // nil where the directory is kept
+
+	stop    sync.Once
+	stopped error
+}
+
+// Start starts the nodes and waits until every shard is ACTIVE. When it fails nothing is left.
+func Start(ctx context.Context, o Options) (*Cluster, error) {
+	if err := o.Valid(); err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		c, err := start(ctx, o)
+		if err == nil || try == startTries || !errors.Is(err, errPortTaken) {
+			return c, err
+		}
+	}
+}
+
+func start(ctx context.Context, o Options) (*Cluster, error) {
+	c := &Cluster{options: o, spawner: newSpawner()}
+	err := c.bringUp(ctx)
+	if err == nil {
+		return c, nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return nil, errors.Join(err, c.Stop())
+}
+
+// bringUp starts everything. What it began is Stop's to end.
+func (c *Cluster) bringUp(ctx context.Context) error {
+	if err := c.prepareDir(); err != nil {
+		return err
+	}
+	version, err := c.ringward(ctx, "version")
+	if err != nil {
+		return err
+	}
+	c.version = strings.TrimSpace(version)
+	ports, err := freePorts(3 * c.options.Nodes)
+	if err != nil {
+		return err
+	}
+	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
+	for i := range c.options.Nodes {
+		c.nodes = append(c.nodes, newNode(c, i, address(3*i), address(3*i+1), address(3*i+2)))
+	}
+	for _, n := range c.nodes {
+		if err := n.launch(); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.nodes {
+		if err := n.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	_, err = c.ringward(ctx, "init", "--endpoints", strings.Join(c.Endpoints(), ","),
+		"--shards", strconv.Itoa(c.options.Shards), "--replicas", strconv.Itoa(c.options.Replicas), "--timeout", initTime.String())
+	for _, n := range c.nodes {
+		// Why a node is gone says more than what init found instead of it.
+		if err != nil && !n.Running() {
+			return errors.Join(n.died(), err)
+		}
+	}
+	return err
+}
+
+// prepareDir makes the directory.
+func (c *Cluster) prepareDir() (err error) {
+	if c.options.Dir == "" {
+		if c.dir, err = os.MkdirTemp("", "ringward-cluster-"); err != nil {
+			return err
+		}
+		c.guard, err = newGuard(c.dir)
+		return err
+	}
+	if c.dir, err = filepath.Abs(c.options.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s holds %q: want a directory that is empty or does not exist", c.dir, entries[0].Name())
+	}
+	return nil
+}
+
+// ringward runs a verb to its end and returns what it wrote.
+func (c *Cluster) ringward(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.options.Ringward, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Env = environment()
+	err := c.spawner.start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", filepath.Base(c.options.Ringward), args[0], err)
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
+	}
+	return stdout.String(), err
+}
+
+// environment is this program's, without the settings that a node would take for its own.
+func environment() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "RINGWARD_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// Endpoints are the addresses for clients, in the order of the nodes.
+func (c *Cluster) Endpoints() []string {
+	endpoints := make([]string, len(c.nodes))
+	for i, n := range c.nodes {
+		endpoints[i] = n.Endpoint
+	}
+	return endpoints
+}
+
+// Nodes are all nodes, running or not. The slice is the caller's.
+func (c *Cluster) Nodes() []*Node { return append([]*Node(nil), c.nodes...) }
+
+// Version is what the executable says of itself.
+func (c *Cluster) Version() string { return c.version }
+
+// Dir is where the nodes' directories lie.
+func (c *Cluster) Dir() string { return c.dir }
+
+// Stop ends all nodes and removes the directory, unless it was given. Later calls do nothing.
+func (c *Cluster) Stop() error {
+	c.stop.Do(func() {
+		var all sync.WaitGroup
+		errs := make([]error, len(c.nodes))
+		for i, n := range c.nodes {
+			all.Go(func() { errs[i] = n.Stop() })
+		}
+		all.Wait()
+		c.spawner.close()
+		if c.options.Dir == "" && c.dir != "" {
+			errs = append(errs, os.RemoveAll(c.dir))
+		}
+		if c.guard != nil {
+			errs = append(errs, c.guard.dismiss())
+		}
+		c.stopped = errors.Join(errs...)
+	})
+	return c.stopped
+}

@@ -1,0 +1,52 @@
+package cluster
+
+import (
+	"errors"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// spawner starts processes that end with this program. The kernel ties a child's life to
+// the thread that made it, not to the process; so one thread makes all of them, and lives as
+// long as the cluster.
+type spawner struct {
+	commands chan *exec.Cmd
+	started  chan error
+
+	mu     sync.Mutex
+	closed bool
+}
+
+func newSpawner() *spawner {
+	s := &spawner{commands: make(chan *exec.Cmd), started: make(chan error)}
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		for cmd := range s.commands {
+			s.started <- cmd.Start()
+		}
+	}()
+	return s
+}
+
+// start starts the command in a process group of its own, which no Ctrl-C reaches.
+func (s *spawner) start(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(cmd.SysProcAttr)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("the cluster is stopped")
+	}
+	s.commands <- cmd
+	return <-s.started
+}
+
+// close ends the thread, and with it whatever it started and is still running.
+func (s *spawner) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	close(s.commands)
+}

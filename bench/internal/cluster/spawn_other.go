@@ -1,0 +1,8 @@
+//go:build !linux
+
+package cluster
+
+import "syscall"
+
+// dieWithParent does nothing: other kernels cannot. There nodes outlive a program that was killed.
+func dieWithParent(*syscall.SysProcAttr) {}
