@@ -171,16 +171,23 @@ func (e *engine) tick() {
 	e.suspect()
 	e.proposer.Tick()
 	e.propose()
-	e.out = append(e.out, e.enforcer.Tick()...)
+	if e.member() {
+		e.out = append(e.out, e.enforcer.Tick()...)
+	}
 	e.complete()
 	e.follow()
 }
+
+// member reports whether this is a replica of its shard's newest configuration. One that was removed has no
+// say in it any more, nor in the shard that it sequenced.
+func (e *engine) member() bool { return e.replica.Configuration().Has(e.host.opt.Replica.Self) }
+
 
 // suspect holds new requests while a member of this very shard is suspected, and reports it to the sequencer.
 func (e *engine) suspect() {
 	conf := e.replica.Configuration()
 	var suspects []shard.NodeID
-	if conf.Has(e.host.opt.Replica.Self) {
+	if e.member() {
 		for _, m := range conf.Members {
 			if e.host.detector.Suspects(m) {
 				suspects = append(suspects, m)
@@ -228,6 +235,9 @@ func (e *engine) sessions(open []shard.Idle) {
 // peers are the nodes that this replica exchanges heartbeats with: its fellow members, those it
 // sequences, and those that sequence it.
 func (e *engine) peers(add func(shard.NodeID)) {
+	if !e.member() {
+		return
+	}
 	ring := e.host.opt.Genesis.Ring
 	for _, c := range []shard.Configuration{
 		e.replica.Configuration(),
