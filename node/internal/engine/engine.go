@@ -182,7 +182,6 @@ func (e *engine) tick() {
 // say in it any more, nor in the shard that it sequenced.
 func (e *engine) member() bool { return e.replica.Configuration().Has(e.host.opt.Replica.Self) }
 
-
 // suspect holds new requests while a member of this very shard is suspected, and reports it to the sequencer.
 func (e *engine) suspect() {
 	conf := e.replica.Configuration()
