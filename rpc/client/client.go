@@ -87,8 +87,8 @@ func Open(ctx context.Context, endpoints []string, opts ...Option) (*Client, err
 	return c, nil
 }
 
-// Close ends all calls under way with ErrClosed, and returns when nothing of the client runs any
-// more. Closing again does nothing.
+// Close ends all calls under way with ErrClosed, and returns when the client's work in the
+// background has ended. Closing again does nothing. The error is always nil.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true

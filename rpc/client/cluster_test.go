@@ -29,7 +29,7 @@ type cluster struct {
 	nodes []*fakeNode
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced with every operation seen
+	changed  chan struct{} // closed and replaced by wake
 	ring     *kvpb.RingResponse
 	machines map[uint32]*machine
 	seen     []sighting
@@ -119,21 +119,41 @@ func (c *cluster) sightings(kind kvpb.Operation_Kind) []sighting {
 // await waits until n operations of a kind were seen.
 func (c *cluster) await(kind kvpb.Operation_Kind, n int) []sighting {
 	c.t.Helper()
-	deadline := time.After(10 * time.Second)
+	c.until(fmt.Sprintf("%d operations of kind %v", n, kind), func() bool { return len(c.sightings(kind)) >= n })
+	return c.sightings(kind)
+}
+
+// until waits for what happens at a node.
+func (c *cluster) until(what string, happened func() bool) {
+	c.t.Helper()
+	deadline := time.After(20 * time.Second)
 	for {
 		c.mu.Lock()
 		changed := c.changed
 		c.mu.Unlock()
-		some := c.sightings(kind)
-		if len(some) >= n {
-			return some
+		if happened() {
+			return
 		}
 		select {
 		case <-changed:
 		case <-deadline:
-			c.t.Fatalf("saw %d operations of kind %v, want %d", len(some), kind, n)
+			c.t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// note does something that until may wait for.
+func (c *cluster) note(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+	c.wake()
+}
+
+// wake needs mu.
+func (c *cluster) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // open connects a client to the given nodes, or to all.
@@ -156,8 +176,7 @@ func (c *cluster) handle(n *fakeNode, op *kvpb.Operation) (*kvpb.Result, fate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = append(c.seen, sighting{n, op})
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.wake()
 	var f fate
 	if c.script != nil {
 		f = c.script(n, op)
@@ -184,6 +203,8 @@ type fakeNode struct {
 	server  *grpc.Server
 	done    chan struct{}
 	streams atomic.Int64 // opened so far
+	mute    atomic.Bool  // does not tell the ring
+	ended   atomic.Int64 // streams that have ended
 }
 
 func (n *fakeNode) start(address string) {
@@ -204,7 +225,11 @@ func (n *fakeNode) stop() {
 	<-n.done
 }
 
-func (n *fakeNode) Ring(context.Context, *kvpb.RingRequest) (*kvpb.RingResponse, error) {
+func (n *fakeNode) Ring(ctx context.Context, _ *kvpb.RingRequest) (*kvpb.RingResponse, error) {
+	if n.mute.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	n.cluster.mu.Lock()
 	defer n.cluster.mu.Unlock()
 	if n.cluster.ring.Cluster == "" {
@@ -215,6 +240,7 @@ func (n *fakeNode) Ring(context.Context, *kvpb.RingRequest) (*kvpb.RingResponse,
 
 func (n *fakeNode) Operate(stream grpc.BidiStreamingServer[kvpb.OperateRequest, kvpb.OperateResponse]) error {
 	n.streams.Add(1)
+	defer n.cluster.note(func() { n.ended.Add(1) })
 	for {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {

@@ -96,6 +96,5 @@
 // # Closing
 //
 // [Client.Close] ends all calls under way, with [ErrClosed] beside what else there is to
-// say of them, and waits until nothing of the client is left running. Sessions are left
-// to expire.
+// say of them. Sessions are left to expire.
 package client

@@ -163,6 +163,67 @@ func TestAHangingHeadIsLeftWithTheNews(t *testing.T) {
 	}
 }
 
+func withAskPatience(d time.Duration) Option { return func(o *options) { o.askPatience = d } }
+
+// A node that says nothing at all is passed over, gets a new connection, and is used
+// again when it speaks.
+func TestASilentNodeIsPassedOver(t *testing.T) {
+	c := newCluster(t, 3, []int{0, 1})
+	client := c.open(WithTimeout(time.Minute), WithAttemptTimeout(100*time.Millisecond), withAskPatience(20*time.Millisecond))
+	if _, err := client.Put(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	silent := c.nodes[0]
+	silent.mute.Store(true)
+	c.play(func(n *fakeNode, _ *kvpb.Operation) fate { return fate{silent: n.mute.Load()} })
+	if _, err := client.Put(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	before := len(c.sightings(put))
+	if _, err := client.Put(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	if puts := c.sightings(put)[before:]; puts[0].node == silent {
+		t.Error("the write after the one that found out went to the silent node")
+	}
+	c.until("the client to break the stream to the silent node", func() bool { return silent.ended.Load() > 0 })
+
+	silent.mute.Store(false)
+	for back := false; !back; {
+		before := len(c.sightings(put))
+		if _, err := client.Put(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		back = c.sightings(put)[before].node == silent
+	}
+}
+
+// A node that is too busy to tell its ring, and answers operations, is not left.
+func TestABusyNodeIsNotASuspect(t *testing.T) {
+	c := newCluster(t, 1, []int{0})
+	client := c.open(WithRefresh(time.Hour), withAskPatience(300*time.Millisecond))
+	c.nodes[0].mute.Store(true)
+	n := client.routes.Load().all[0]
+	consulted := make(chan error, 1)
+	go func() { consulted <- client.consult(t.Context(), n) }()
+	for {
+		if _, err := client.Put(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-consulted:
+			if err == nil {
+				t.Error("a mute node tells its ring")
+			}
+			if n.suspect.Load() {
+				t.Error("a node that answered operations is a suspect")
+			}
+			return
+		default:
+		}
+	}
+}
+
 func TestARestartedNodeIsUsedAgain(t *testing.T) {
 	c := newCluster(t, 1, []int{0})
 	client := c.open(WithTimeout(time.Minute))

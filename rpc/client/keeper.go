@@ -15,8 +15,6 @@ const (
 	askPause = 20 * time.Millisecond
 	// suspectPause is how often suspects are asked whether they are back.
 	suspectPause = 250 * time.Millisecond
-	// askPatience is how long one node has to tell its ring.
-	askPatience = time.Second
 	// askWidth is how many nodes a round asks besides all suspects. Any of
 	// them may be behind, or be the next to fail.
 	askWidth = 3
@@ -93,12 +91,14 @@ func (c *Client) sample() []*node {
 // consult asks one node for the ring, puts in force what is new in it, and notes whether
 // the node is any good.
 func (c *Client) consult(ctx context.Context, n *node) error {
-	asking, cancel := context.WithTimeout(ctx, askPatience)
+	before := n.answers.Load()
+	asking, cancel := context.WithTimeout(ctx, c.options.askPatience)
 	defer cancel()
 	ring, err := n.ring(asking)
 	if ctx.Err() != nil {
 		return ctx.Err() // says nothing about the node
 	}
+	late := asking.Err() != nil
 	if err == nil {
 		c.install(func(known *Ring) *Ring {
 			var merged *Ring
@@ -109,11 +109,15 @@ func (c *Client) consult(ctx context.Context, n *node) error {
 		})
 	}
 	n.doubted.Store(false)
-	n.suspect.Store(err != nil)
-	if asking.Err() != nil {
-		// The connection may be one that the other side has forgotten, which nobody
-		// tells us while packets get lost. A new one finds out.
-		n.conn.Reset(fmt.Errorf("%s does not tell its ring within %v", n.address, askPatience))
+	switch {
+	case err == nil:
+		n.suspect.Store(false)
+	case late && n.answers.Load() != before:
+		// Busy: it answers operations. To leave it would put its load on others.
+	case n.suspect.Swap(true) && late:
+		// Silent for the second time. The connection may be one that the other side has forgotten,
+		// which nobody tells us while packets get lost. A new one finds out.
+		n.conn.Reset(fmt.Errorf("%s was silent for %v twice", n.address, c.options.askPatience))
 	}
 	return err
 }

@@ -17,10 +17,17 @@ type options struct {
 	attemptTimeout time.Duration
 	refresh        time.Duration
 	tracer         trace.Tracer // nil: no spans
+	// askPatience is how long one node has to tell its ring.
+	askPatience time.Duration
 }
 
 func defaults() options {
-	return options{timeout: 10 * time.Second, attemptTimeout: 2 * time.Second, refresh: 10 * time.Second}
+	return options{
+		timeout:        10 * time.Second,
+		attemptTimeout: 2 * time.Second,
+		refresh:        10 * time.Second,
+		askPatience:    time.Second,
+	}
 }
 
 // WithTimeout bounds each operation, its retries included, whose context does not end

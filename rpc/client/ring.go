@@ -47,10 +47,15 @@ type Node struct {
 	Address string
 }
 
-// Owner is the shard that owns the key.
-func (r *Ring) Owner(key string) Shard { return r.Shards[r.owner(key)] }
+// Owner is the shard that owns the key; the zero Ring has none.
+func (r *Ring) Owner(key string) Shard {
+	if len(r.Shards) == 0 {
+		return Shard{}
+	}
+	return r.Shards[r.owner(key)]
+}
 
-// owner is the index of the shard that owns the key.
+// owner is the index of the shard that owns the key. There must be one.
 func (r *Ring) owner(key string) int {
 	h := xxhash.Sum64String(key)
 	// The first slice begins at 0, so there is always one that begins at or before h.

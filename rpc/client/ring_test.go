@@ -69,6 +69,12 @@ func TestOwnerAtTheEdges(t *testing.T) {
 	}
 }
 
+func TestTheZeroRingOwnsNothing(t *testing.T) {
+	if s := (&Ring{}).Owner("k"); s.ID != 0 || s.Members != nil {
+		t.Errorf("Owner = %+v", s)
+	}
+}
+
 func TestMerge(t *testing.T) {
 	tests := []struct {
 		name   string
