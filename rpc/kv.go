@@ -3,15 +3,11 @@ package rpc
 import (
 	"context"
 	"errors"
-	"io"
-	"sync"
 
-	"golang.org/x/sync/semaphore"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/ringward/ringward/rpc/internal/stream"
 	"github.com/ringward/ringward/rpc/internal/wire"
 	"github.com/ringward/ringward/rpc/kvpb"
 	"github.com/ringward/ringward/shard"
@@ -22,163 +18,26 @@ type kvService struct {
 	kvpb.UnimplementedKVServer
 	store  Store
 	limits Limits
-	room   room            // of all streams together
-	ended  context.Context // done when the server stops
+	// room is for what clients ask of this node, forwarded for what other nodes pass on.
+	room, forwarded room
+	ended           <-chan struct{} // closed when the server stops
 }
 
-// room holds what may still be taken in.
-type room struct{ ops, bytes *semaphore.Weighted }
-
-func (r room) acquire(ctx context.Context, bytes int64) error {
-	if err := r.ops.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	if err := r.bytes.Acquire(ctx, bytes); err != nil {
-		r.ops.Release(1)
-		return err
-	}
-	return nil
-}
-
-func (r room) release(bytes int64) {
-	r.ops.Release(1)
-	r.bytes.Release(bytes)
-}
-
-// operateStream is one client's Operate stream. Results gather in the outbox, and its sender sends
-// whatever has gathered since its last send.
-type operateStream struct {
-	service *kvService
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	room    room
-
-	mu  sync.Mutex
-	out *stream.Outbox
-
-	sending sync.Mutex // gRPC takes one message at a time
-}
-
-// Operate serves one stream until the client or the server ends it.
-func (s *kvService) Operate(g grpc.BidiStreamingServer[kvpb.OperateRequest, kvpb.OperateResponse]) error {
-	ctx, cancel := context.WithCancelCause(g.Context())
-	defer cancel(nil)
-	o := &operateStream{
-		service: s, ctx: ctx, cancel: cancel, out: stream.NewOutbox(),
-		room: room{ops: semaphore.NewWeighted(int64(s.limits.StreamOperations)), bytes: semaphore.NewWeighted(int64(s.limits.StreamBytes))},
-	}
-	stop := context.AfterFunc(s.ended, func() { cancel(status.Error(codes.Unavailable, "the node is stopping")) })
-	defer stop()
-	var sending sync.WaitGroup
-	sending.Go(func() { o.send(g) })
-	received := make(chan error, 1)
-	go func() { received <- o.receive(g) }() // ends with the stream's context at the latest
-	var err error
-	select {
-	case err = <-received:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err == io.EOF || s.ended.Err() != nil {
-		// What was submitted is answered before the stream ends.
-		if o.room.ops.Acquire(g.Context(), int64(s.limits.StreamOperations)) == nil {
-			o.flush(g)
-		}
-	}
-	cancel(err)
-	sending.Wait()
-	if err == io.EOF {
-		return nil
-	}
-	return err
-}
-
-// receive submits the operations that come in.
-func (o *operateStream) receive(g grpc.ServerStream) error {
-	var ops []wire.Operation
-	for {
-		var f wire.Frame
-		if err := g.RecvMsg(&f); err != nil {
-			return err
-		}
-		var err error
-		if ops, err = wire.DecodeOperations(ops[:0], f.Bytes); err != nil {
-			return status.Error(codes.InvalidArgument, err.Error())
-		}
-		for i := range ops {
-			if err := o.submit(&ops[i]); err != nil {
-				return err
-			}
-		}
-		clear(ops)
+func newKVService(limits Limits, store Store, ended <-chan struct{}) *kvService {
+	return &kvService{
+		store: store, limits: limits, ended: ended,
+		room: newRoom(limits.Operations, limits.Bytes), forwarded: newRoom(limits.Operations, limits.Bytes),
 	}
 }
 
-func (o *operateStream) submit(op *wire.Operation) error {
-	s, id := o.service, op.ID
-	refused, ok := op.Check(wire.Limits{KeyBytes: s.limits.KeyBytes, ValueBytes: s.limits.ValueBytes})
-	if !ok {
-		o.answer(id, &refused)
-		return nil
-	}
-	bytes := int64(len(op.Key) + len(op.Value))
-	if err := o.room.acquire(o.ctx, bytes); err != nil {
-		return context.Cause(o.ctx)
-	}
-	if err := s.room.acquire(o.ctx, bytes); err != nil {
-		o.room.release(bytes)
-		return context.Cause(o.ctx)
-	}
-	s.store.Submit(op.Request, op.Hops, op.Traceparent, func(res shard.Result) {
-		o.answer(id, &res)
-		s.room.release(bytes)
-		o.room.release(bytes)
-	})
-	return nil
-}
-
-func (o *operateStream) answer(id uint64, res *shard.Result) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.out.Add(o.service.limits.MessageBytes, func(b []byte) []byte { return wire.AppendResult(b, id, res) })
-}
-
-// send sends results until the stream ends.
-func (o *operateStream) send(g grpc.ServerStream) {
-	for {
-		select {
-		case <-o.ctx.Done():
-			return
-		case <-o.out.Woken():
-			if err := o.flush(g); err != nil {
-				o.cancel(err)
-				return
-			}
-		}
-	}
-}
-
-// flush sends what has gathered.
-func (o *operateStream) flush(g grpc.ServerStream) error {
-	o.sending.Lock()
-	defer o.sending.Unlock()
-	for {
-		o.mu.Lock()
-		f, ok := o.out.Take()
-		o.mu.Unlock()
-		if !ok {
-			return nil
-		}
-		if err := g.SendMsg(f); err != nil {
-			return err
-		}
-	}
+func (s *kvService) checks() wire.Limits {
+	return wire.Limits{KeyBytes: s.limits.KeyBytes, ValueBytes: s.limits.ValueBytes}
 }
 
 // call carries out one operation of a unary method.
 func (s *kvService) call(ctx context.Context, q shard.Request) (shard.Result, error) {
 	op := wire.Operation{Request: q}
-	if refused, ok := op.Check(wire.Limits{KeyBytes: s.limits.KeyBytes, ValueBytes: s.limits.ValueBytes}); !ok {
+	if refused, ok := op.Check(s.checks()); !ok {
 		return refused, wire.GRPC(refused)
 	}
 	bytes := int64(len(q.Key) + len(q.Value))
@@ -186,7 +45,7 @@ func (s *kvService) call(ctx context.Context, q shard.Request) (shard.Result, er
 		return shard.Result{}, status.FromContextError(err).Err()
 	}
 	answer := make(chan shard.Result, 1)
-	s.store.Submit(q, 0, "", func(res shard.Result) {
+	s.store.Submit(q, 0, traceparent(ctx), func(res shard.Result) {
 		s.room.release(bytes)
 		answer <- res
 	})
@@ -197,6 +56,14 @@ func (s *kvService) call(ctx context.Context, q shard.Request) (shard.Result, er
 		// A write may still be applied: gRPC's codes for this promise nothing either.
 		return shard.Result{}, status.FromContextError(ctx.Err()).Err()
 	}
+}
+
+// traceparent is the W3C trace context in the metadata of a call, if there is one.
+func traceparent(ctx context.Context) string {
+	if values := metadata.ValueFromIncomingContext(ctx, "traceparent"); len(values) == 1 {
+		return wire.Traceparent(values[0])
+	}
+	return ""
 }
 
 // Get reads a key.

@@ -1,15 +1,12 @@
 package rpc
 
 import (
-	"context"
-	"fmt"
 	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/ringward/ringward/rpc/internal/peerpb"
 	"github.com/ringward/ringward/rpc/internal/wire"
@@ -27,17 +24,41 @@ type peerService struct {
 	peerpb.UnimplementedPeerServer
 	opt      ServerOptions
 	receiver Receiver
-	ended    context.Context // done when the server stops
+	ended    <-chan struct{} // closed when the server stops
 
 	mu      sync.Mutex
 	present map[lane]*incoming
 }
 
-// incoming is the stream that a lane has now: a newer one ends it.
-type incoming struct{ end context.CancelCauseFunc }
-
-func newPeerService(opt ServerOptions, r Receiver, ended context.Context) *peerService {
+func newPeerService(opt ServerOptions, r Receiver, ended <-chan struct{}) *peerService {
 	return &peerService{opt: opt, receiver: r, ended: ended, present: map[lane]*incoming{}}
+}
+
+// incoming is the present stream of a lane, until a newer one replaces it: its sender has given it up by
+// then, and its messages may not come after the newer one's.
+type incoming struct {
+	replaced chan struct{}
+	// delivering is held while the receiver takes a batch.
+	delivering sync.Mutex
+	over       bool // nothing is delivered any more
+}
+
+// deliver calls f unless the stream is over.
+func (in *incoming) deliver(f func()) bool {
+	in.delivering.Lock()
+	defer in.delivering.Unlock()
+	if in.over {
+		return false
+	}
+	f()
+	return true
+}
+
+// finish lets nothing be delivered from now on.
+func (in *incoming) finish() {
+	in.delivering.Lock()
+	defer in.delivering.Unlock()
+	in.over = true
 }
 
 // Stream takes one kind of traffic from one node until either side ends it.
@@ -46,41 +67,52 @@ func (s *peerService) Stream(g grpc.ClientStreamingServer[peerpb.PeerBatch, peer
 	if err != nil {
 		return err
 	}
-	ctx, end := context.WithCancelCause(g.Context())
-	defer end(nil)
-	stop := context.AfterFunc(s.ended, func() { end(status.Error(codes.Unavailable, "the node is stopping")) })
-	defer stop()
-	mine := &incoming{end: end}
-	s.mu.Lock()
-	older := s.present[l]
-	s.present[l] = mine
-	s.mu.Unlock()
-	if older != nil {
-		older.end(status.Error(codes.Aborted, "a newer stream of the same node has come"))
-	}
+	in := s.enter(l)
 	s.receiver.Opened(l.peer, l.traffic)
 	defer func() {
-		s.mu.Lock()
-		if s.present[l] == mine {
-			delete(s.present, l)
-		}
-		s.mu.Unlock()
+		s.leave(l, in)
 		s.receiver.Closed(l.peer, l.traffic)
 	}()
+	// The sender begins when it has the headers.
 	if err := g.SendHeader(metadata.MD{}); err != nil {
 		return err
 	}
 	received := make(chan error, 1)
-	go func() { received <- s.receive(ctx, g, l) }() // ends with the stream at the latest
+	go func() { received <- s.receive(g, l, in) }() // ends with the stream at the latest
 	select {
 	case err := <-received:
 		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-in.replaced:
+		return status.Error(codes.Aborted, "a newer stream of the same node has come")
+	case <-s.ended:
+		return status.Error(codes.Unavailable, "the node is stopping")
 	}
 }
 
-func (s *peerService) receive(ctx context.Context, g grpc.ServerStream, l lane) error {
+// enter makes a new stream the lane's present one.
+func (s *peerService) enter(l lane) *incoming {
+	in := &incoming{replaced: make(chan struct{})}
+	s.mu.Lock()
+	older := s.present[l]
+	s.present[l] = in
+	s.mu.Unlock()
+	if older != nil {
+		older.finish()
+		close(older.replaced)
+	}
+	return in
+}
+
+func (s *peerService) leave(l lane, in *incoming) {
+	in.finish()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.present[l] == in {
+		delete(s.present, l)
+	}
+}
+
+func (s *peerService) receive(g grpc.ServerStream, l lane, in *incoming) error {
 	for {
 		var f wire.Frame
 		if err := g.RecvMsg(&f); err != nil {
@@ -91,14 +123,15 @@ func (s *peerService) receive(ctx context.Context, g grpc.ServerStream, l lane) 
 			s.opt.Logger.Error("a peer sent what cannot be", "peer", l.peer, "error", err)
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if batch.HasAlive {
-			s.receiver.Alive(l.peer, batch.Alive)
-		}
-		if len(batch.Messages) > 0 {
-			s.receiver.Receive(l.peer, batch.Messages)
+		if !in.deliver(func() {
+			if batch.HasAlive {
+				s.receiver.Alive(l.peer, batch.Alive)
+			}
+			if len(batch.Messages) > 0 {
+				s.receiver.Receive(l.peer, batch.Messages)
+			}
+		}) {
+			return status.Error(codes.Aborted, "the stream is over")
 		}
 	}
 }
@@ -108,13 +141,9 @@ func (s *peerService) hello(g grpc.ServerStream) (lane, error) {
 	refuse := func(code codes.Code, format string, args ...any) (lane, error) {
 		return lane{}, status.Errorf(code, format, args...)
 	}
-	var f wire.Frame
-	if err := g.RecvMsg(&f); err != nil {
-		return lane{}, err
-	}
 	var first peerpb.PeerBatch
-	if err := proto.Unmarshal(f.Bytes, &first); err != nil {
-		return refuse(codes.InvalidArgument, "first batch: %v", err)
+	if err := g.RecvMsg(&first); err != nil {
+		return lane{}, err
 	}
 	h, cluster := first.GetHello(), s.opt.Cluster()
 	switch {
@@ -151,16 +180,4 @@ func trafficFromProto(p peerpb.Traffic) (shard.Traffic, bool) {
 		}
 	}
 	return 0, false
-}
-
-func helloFrame(cluster string, from shard.NodeID, to lane) (*wire.Frame, error) {
-	b, err := proto.Marshal(&peerpb.PeerBatch{Hello: &peerpb.Hello{
-		Protocol: wire.Protocol, Cluster: cluster, From: uint64(from), To: uint64(to.peer), Traffic: traffics[to.traffic],
-	}})
-	if err != nil {
-		return nil, fmt.Errorf("hello to %v: %w", to.peer, err)
-	}
-	f := wire.NewFrame()
-	f.Bytes = append(f.Bytes, b...)
-	return f, nil
 }

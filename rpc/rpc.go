@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ringward/ringward/rpc/adminpb"
 	"github.com/ringward/ringward/rpc/internal/stream"
@@ -74,26 +75,34 @@ type Receiver interface {
 	// Receive takes valid messages, which are the receiver's to keep.
 	Receive(from shard.NodeID, messages []shard.Message)
 	Alive(from shard.NodeID, beat Heartbeat)
-	// Opened and Closed tell of the streams from a node.
+	// Opened and Closed tell of the streams from a node. A new stream may open before the one it replaces
+	// has closed; the old one's messages end before the new one's begin.
 	Opened(from shard.NodeID, t shard.Traffic)
 	Closed(from shard.NodeID, t shard.Traffic)
 }
 
-// Limits bound what a server takes in. All are positive.
+// Limits bound what a server takes in.
 type Limits struct {
 	KeyBytes   int // of one key
 	ValueBytes int // of one value
-	// MessageBytes bounds one gRPC message, both ways.
+	// MessageBytes bounds one gRPC message, both ways. It holds the longest key and value, and
+	// MessageOverhead beside them.
 	MessageBytes int
 	// StreamOperations and StreamBytes bound the operations of one client's stream that are not answered, by
 	// number and by the bytes of their keys and values. At the bound the stream is read no
-	// further, which the client feels as backpressure.
+	// further, which the client feels as backpressure. So it is while more than StreamBytes of results wait for
+	// the client to read them.
 	StreamOperations, StreamBytes int
-	// Operations and Bytes bound those of all streams together, likewise.
+	// Operations and Bytes bound those of all streams and calls together, likewise. Operations that another
+	// node forwarded have the same room again, apart from the clients', and are answered Overloaded when it is
+	// used up: if they waited, two nodes that forward to each other could wait for ever.
 	Operations, Bytes int
 	// Streams bounds the streams and calls on one connection.
 	Streams int
 }
+
+// MessageOverhead is what an operation may take in a message beside its key and value, in bytes.
+const MessageOverhead = 64 << 10
 
 // DefaultLimits suit a small machine.
 func DefaultLimits() Limits {
@@ -101,4 +110,24 @@ func DefaultLimits() Limits {
 		KeyBytes: 4 << 10, ValueBytes: 1 << 20, MessageBytes: stream.DefaultMessageBytes,
 		StreamOperations: 8192, StreamBytes: 64 << 20, Operations: 16384, Bytes: 256 << 20, Streams: 256,
 	}
+}
+
+// valid reports limits under which some allowed operation could never be served.
+func (l Limits) valid() error {
+	largest := l.KeyBytes + l.ValueBytes
+	for _, limit := range []struct {
+		name         string
+		value, least int
+	}{
+		{"key", l.KeyBytes, 1}, {"value", l.ValueBytes, 0},
+		{"message", l.MessageBytes, largest + MessageOverhead},
+		{"operations of a stream", l.StreamOperations, 1}, {"bytes of a stream", l.StreamBytes, largest},
+		{"operations", l.Operations, 1}, {"bytes", l.Bytes, largest},
+		{"streams", l.Streams, 1},
+	} {
+		if limit.value < limit.least {
+			return fmt.Errorf("limit of %s is %d: want at least %d", limit.name, limit.value, limit.least)
+		}
+	}
+	return nil
 }

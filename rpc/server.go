@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -41,24 +41,30 @@ type Server struct {
 	listener net.Listener
 	grpc     *grpc.Server
 	health   *health.Server
-	cancel   context.CancelFunc // ends the streams, which have no end of their own
+	// ended is closed when the server stops: streams have no end of their own.
+	ended chan struct{}
+	end   sync.Once
 }
 
 // Listen binds the address; calls are served once Serve is called.
 func Listen(opt ServerOptions, b Backends) (*Server, error) {
-	if err := allowed(opt.Address, opt.Insecure); err != nil {
+	if err := opt.Limits.valid(); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", opt.Address)
+	address, err := resolve(opt.Address, opt.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", opt.Address, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{listener: listener, health: health.NewServer(), cancel: cancel}
+	s := &Server{listener: listener, health: health.NewServer(), ended: make(chan struct{})}
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(wire.NewCodec()),
 		grpc.MaxRecvMsgSize(opt.Limits.MessageBytes),
 		grpc.MaxSendMsgSize(opt.Limits.MessageBytes),
+		grpc.MaxHeaderListSize(headerBytes),
 		grpc.MaxConcurrentStreams(uint32(opt.Limits.Streams)),
 		grpc.InitialWindowSize(stream.WindowBytes),
 		grpc.InitialConnWindowSize(stream.ConnWindowBytes),
@@ -69,32 +75,32 @@ func Listen(opt ServerOptions, b Backends) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: stream.KeepaliveTime, Timeout: stream.KeepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: stream.KeepaliveTime / 2, PermitWithoutStream: true}),
 	)
-	kvpb.RegisterKVServer(s.grpc, &kvService{
-		store: b.Store, limits: opt.Limits, ended: ctx,
-		room: room{ops: semaphore.NewWeighted(int64(opt.Limits.Operations)), bytes: semaphore.NewWeighted(int64(opt.Limits.Bytes))},
-	})
+	kvpb.RegisterKVServer(s.grpc, newKVService(opt.Limits, b.Store, s.ended))
 	adminpb.RegisterAdminServer(s.grpc, &adminService{admin: b.Admin})
-	peerpb.RegisterPeerServer(s.grpc, newPeerService(opt, b.Receiver, ctx))
+	peerpb.RegisterPeerServer(s.grpc, newPeerService(opt, b.Receiver, s.ended))
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.SetServing(false)
 	return s, nil
 }
 
-// connectionTimeout bounds the handshake of a new connection.
-const connectionTimeout = 5 * time.Second
+const (
+	// connectionTimeout bounds the handshake of a new connection.
+	connectionTimeout = 5 * time.Second
+	// headerBytes bounds the metadata of a call.
+	headerBytes = 16 << 10
+)
 
-// allowed refuses addresses at which strangers could read and write.
-func allowed(address string, insecure bool) error {
-	host, _, err := net.SplitHostPort(address)
+// resolve refuses addresses at which strangers could read and write.
+func resolve(address string, insecure bool) (*net.TCPAddr, error) {
+	resolved, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
-		return fmt.Errorf("address %q: want host:port: %w", address, err)
+		return nil, fmt.Errorf("address %q: want host:port: %w", address, err)
 	}
-	ip := net.ParseIP(host)
-	if insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
+	if !insecure && !resolved.IP.IsLoopback() {
+		return nil, fmt.Errorf("address %q is beyond loopback, and this version has no TLS: want a loopback address, or insecure set, which lets anyone who reaches it read and write", address)
 	}
-	return fmt.Errorf("address %q is beyond loopback, and this version has no TLS: want a loopback address, or insecure set, which lets anyone who reaches it read and write", address)
+	return resolved, nil
 }
 
 // Addr is where the server listens.
@@ -121,7 +127,7 @@ func (s *Server) SetServing(serving bool) {
 // Stop takes no new calls and ends the streams; what was submitted on them is answered before, as far as
 // ctx lasts.
 func (s *Server) Stop(ctx context.Context) {
-	s.cancel()
+	s.end.Do(func() { close(s.ended) })
 	stopped := make(chan struct{})
 	go func() {
 		s.grpc.GracefulStop()

@@ -22,8 +22,7 @@ type Options struct {
 	// PendingBytes bounds their keys and values together; one that is larger alone counts as
 	// this much. Default 64 MiB.
 	PendingBytes int
-	// MessageBytes bounds a gRPC message. An operation of more than this less wire.FrameBytes
-	// is TooLarge. Default 16 MiB.
+	// MessageBytes bounds a gRPC message. An operation that takes more is TooLarge. Default 16 MiB.
 	MessageBytes int
 }
 
@@ -50,9 +49,9 @@ type Conn struct {
 	room struct{ ops, bytes *semaphore.Weighted }
 
 	mu      sync.Mutex
-	channel *grpc.ClientConn
-	closed  error // why it takes no more operations; nil while it does
-	link    *link // the present stream, nil while there is none
+	channel *grpc.ClientConn // the connection of this and the next streams
+	closed  error            // why it takes no more operations; nil while it does
+	link    *link            // the present stream, nil while there is none
 }
 
 // call is an operation under way.
@@ -129,7 +128,7 @@ func (c *Conn) submit(op *wire.Operation, p call) {
 	}
 	l := c.link
 	op.ID = l.last + 1
-	fits := l.out.Add(c.opt.MessageBytes-wire.FrameBytes, func(b []byte) []byte { return wire.AppendOperation(b, op) })
+	fits := l.out.Add(func(b []byte) []byte { return wire.AppendOperation(b, op) })
 	if fits {
 		l.last = op.ID
 		l.calls[op.ID] = p
@@ -137,7 +136,7 @@ func (c *Conn) submit(op *wire.Operation, p call) {
 	c.mu.Unlock()
 	if !fits {
 		c.answer(p, shard.Result{Status: wire.TooLarge, Reason: fmt.Sprintf("operation of %d bytes, the limit of a message is %d",
-			len(op.Key)+len(op.Value), c.opt.MessageBytes-wire.FrameBytes)})
+			len(op.Key)+len(op.Value), c.opt.MessageBytes)})
 	}
 }
 
@@ -180,7 +179,7 @@ func (c *Conn) Reset(reason error) {
 	if l != nil {
 		l.broke(reason)
 	}
-	old.Close()
+	go old.Close() // it may take its time
 }
 
 // Close answers everything under way and all that is submitted later.

@@ -31,7 +31,7 @@ type link struct {
 
 func newLink(c *Conn) *link {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &link{c: c, ctx: ctx, cancel: cancel, out: NewOutbox(), calls: map[uint64]call{}}
+	return &link{c: c, ctx: ctx, cancel: cancel, out: NewOutbox(c.opt.MessageBytes), calls: map[uint64]call{}}
 }
 
 // run opens the stream and receives results until it breaks.

@@ -3,19 +3,20 @@ package stream
 import "github.com/ringward/ringward/rpc/internal/wire"
 
 // Outbox gathers encoded items in the order of their adding, in frames that are cut
-// when they have grown to wire.FrameBytes. The lock of its owner guards it.
+// when they have grown to wire.FrameBytes. The lock of its owner guards it, except Wake and Woken.
 type Outbox struct {
+	most   int           // bytes of a frame, and so of an item
 	frames []*wire.Frame // the first is the next to send, the last may still grow
 	bytes  int           // in frames
 	wake   chan struct{}
 }
 
-// NewOutbox returns an empty one.
-func NewOutbox() *Outbox { return &Outbox{wake: make(chan struct{}, 1)} }
+// NewOutbox returns an empty one for messages of at most most bytes.
+func NewOutbox(most int) *Outbox { return &Outbox{most: most, wake: make(chan struct{}, 1)} }
 
-// Add lets encode append one item. It reports false, and leaves the item out, if it takes more
-// than most bytes.
-func (o *Outbox) Add(most int, encode func([]byte) []byte) bool {
+// Add lets encode append one item. It reports false, and leaves the item out, if the item is too
+// large for a message of its own.
+func (o *Outbox) Add(encode func([]byte) []byte) bool {
 	if n := len(o.frames); n == 0 || len(o.frames[n-1].Bytes) >= wire.FrameBytes {
 		o.frames = append(o.frames, wire.NewFrame())
 	}
@@ -23,9 +24,16 @@ func (o *Outbox) Add(most int, encode func([]byte) []byte) bool {
 	before := len(f.Bytes)
 	f.Bytes = encode(f.Bytes)
 	size := len(f.Bytes) - before
-	if size > most {
+	if before+size > o.most {
+		item := f.Bytes[before:]
 		f.Bytes = f.Bytes[:before]
-		return false
+		if size > o.most {
+			return false
+		}
+		next := wire.NewFrame()
+		next.Bytes = append(next.Bytes, item...)
+		o.frames = append(o.frames, next)
+		f = next
 	}
 	f.Items++
 	o.bytes += size
@@ -45,7 +53,7 @@ func (o *Outbox) Wake() {
 // nothing left.
 func (o *Outbox) Woken() <-chan struct{} { return o.wake }
 
-// Take removes the first frame.
+// Take removes the first frame, if anything has gathered.
 func (o *Outbox) Take() (*wire.Frame, bool) {
 	if o.bytes == 0 {
 		return nil, false

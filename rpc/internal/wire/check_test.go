@@ -60,7 +60,7 @@ func TestTraceparent(t *testing.T) {
 		good: good, "": "", good[:54]: "", good + "0": "",
 		"01" + good[2:]: "", strings.ToUpper(good): "", strings.Replace(good, "-", "+", 1): "", "00-\xff" + good[4:]: "",
 	} {
-		if got := traceparent([]byte(in)); got != want {
+		if got := Traceparent([]byte(in)); got != want {
 			t.Errorf("%q is taken as %q, want %q", in, got, want)
 		}
 	}

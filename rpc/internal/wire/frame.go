@@ -31,7 +31,7 @@ var frames mem.BufferPool = &framePool{}
 
 type framePool struct{ pool sync.Pool }
 
-const pooledBytes = 2 * FrameBytes
+const pooledBytes = 8 * FrameBytes
 
 func (p *framePool) Get(length int) *[]byte {
 	if b, ok := p.pool.Get().(*[]byte); ok {

@@ -120,7 +120,7 @@ func (r *reader) operation(op *Operation) {
 		case operationHops:
 			op.Hops = int(min(in.uint32(), math.MaxInt32))
 		case operationTraceparent:
-			op.Traceparent = traceparent(in.bytes())
+			op.Traceparent = Traceparent(in.bytes())
 		default:
 			in.skip(num)
 		}
@@ -130,14 +130,15 @@ func (r *reader) operation(op *Operation) {
 	}
 }
 
-// traceparent returns a well-formed W3C trace context of version 00, or
-// nothing. It is outside of what the system depends on, so a bad one is no error.
-func traceparent(b []byte) string {
+// Traceparent returns b if it is a well-formed W3C trace context of version 00, or
+// nothing. No operation depends on it, so a bad one is no error.
+func Traceparent[T []byte | string](b T) string {
 	const form = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh"
 	if len(b) != len(form) {
 		return ""
 	}
-	for i, c := range b {
+	for i := range len(b) {
+		c := b[i]
 		hex := '0' <= c && c <= '9' || 'a' <= c && c <= 'f'
 		if form[i] == 'h' && !hex || form[i] != 'h' && form[i] != c {
 			return ""
