@@ -176,12 +176,19 @@ func (n *Node) Stop(ctx context.Context) error {
 	return n.Err()
 }
 
+// answerTime is how long a node that stops waits for what it has begun to be answered. Where all nodes of a cluster
+// stop together some of it never will be; and the longer the first is gone before the last, the
+// likelier is a reconfiguration that nobody needs.
+const answerTime = 500 * time.Millisecond
+
 // close takes down what Start has built, in the opposite order, as far as it came.
 func (n *Node) close(ctx context.Context) {
 	var errs []error
 	if n.server != nil {
 		n.server.SetServing(false)
-		n.server.Stop(ctx)
+		answering, cancel := context.WithTimeout(ctx, answerTime)
+		n.server.Stop(answering)
+		cancel()
 	}
 	n.cancel()
 	if n.forwarder != nil {
