@@ -216,11 +216,13 @@ start() {
   fi
   if [ "$(wc -w <<<"$running")" -eq "$nodes" ]; then
     say "The cluster in $dir is running."
+    say ''
     tell
     return
   fi
   refuse_the_impossible
 
+  say 'Building ringward.'
   (cd "$top" && go build -o "$dir/bin/ringward" ./node/cmd/ringward)
   local k endpoints=''
   for ((k = 1; k <= nodes; k++)); do endpoints=$endpoints,127.0.0.1:$((port + k)); done
@@ -229,6 +231,7 @@ start() {
     "$nodes" "$shards" "$replicas" "$port" "$suspect" >"$dir/options"
   printf '%s\n' "$endpoints" >"$dir/endpoints"
 
+  say 'Starting nodes.'
   for ((k = 1; k <= nodes; k++)); do
     if alive "$k"; then continue; fi
     launch "$k"
@@ -247,6 +250,7 @@ start() {
     fail "the cluster did not come up: see the logs $dir/node-*/log"
   fi
   started=''
+  say ''
   tell
 }
 
@@ -255,7 +259,6 @@ tell() {
   local program=$dir/bin/ringward endpoints
   endpoints=$(<"$dir/endpoints")
   case $program in "$PWD"/*) program=${program#"$PWD"/} ;; esac
-  say ''
   "$dir/bin/ringward" ring --endpoints "$endpoints" || true
   say ''
   say 'Endpoints:'

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,12 +25,42 @@ func settingsTable() string {
 	return b.String()
 }
 
-func TestReadmeListsSettings(t *testing.T) {
+func readme(t *testing.T) string {
+	t.Helper()
 	b, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := settingsTable(); !strings.Contains(string(b), want) {
+	return string(b)
+}
+
+func TestReadmeListsSettings(t *testing.T) {
+	if want := settingsTable(); !strings.Contains(readme(t), want) {
 		t.Errorf("README.md does not list the settings as node.Config has them: put this under Configuration:\n%s", want)
+	}
+}
+
+func TestReadmeListsVerbs(t *testing.T) {
+	text := readme(t)
+	for _, verb := range new(command).root().Commands() {
+		if !verb.Hidden && !strings.Contains(text, "| `"+verb.Use) {
+			t.Errorf("README.md does not list %q under The command line", verb.Use)
+		}
+	}
+}
+
+// The Go example of the README is a program that compiles.
+func TestReadmeExample(t *testing.T) {
+	_, rest, _ := strings.Cut(readme(t), "```go\n")
+	example, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		t.Fatal("README.md has no Go example")
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(example), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }
