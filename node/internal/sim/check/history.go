@@ -1,0 +1,163 @@
+package check
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// entries are those of one replica, or of the truth, from seqno 1 on.
+type entries []item
+
+type item struct {
+	epoch   uint64
+	digest  uint64 // of all up to here
+	command []byte
+}
+
+// digest is that of the history up to seqno, which must be in it or 0.
+func (h entries) digest(seqno uint64) uint64 {
+	if seqno == 0 {
+		return 0
+	}
+	return h[seqno-1].digest
+}
+
+func (h entries) last() uint64 { return uint64(len(h)) }
+
+// with returns the history with one more entry.
+func (h entries) with(e entry) entries {
+	d := newDigest(h.digest(h.last()))
+	d.number(e.epoch)
+	d.number(e.seqno)
+	d.bytes(e.command)
+	return append(h, item{epoch: e.epoch, digest: uint64(d), command: e.command})
+}
+
+// upTo returns the history cut behind seqno. The rest stays as it is for who holds it.
+func (h entries) upTo(seqno uint64) entries { return slices.Clip(h[:seqno]) }
+
+// agrees reports whether both hold the same up to seqno, which must be in both.
+func (h entries) agrees(other entries, seqno uint64) bool {
+	return h.digest(seqno) == other.digest(seqno)
+}
+
+// digest is an FNV-1a hash in the making.
+type digest uint64
+
+func newDigest(seed uint64) digest {
+	d := digest(14695981039346656037)
+	d.number(seed)
+	return d
+}
+
+func (d *digest) bytes(b []byte) {
+	d.number(uint64(len(b)))
+	for _, c := range b {
+		*d = (*d ^ digest(c)) * 1099511628211
+	}
+}
+
+func (d *digest) number(n uint64) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], n)
+	for _, c := range b {
+		*d = (*d ^ digest(c)) * 1099511628211
+	}
+}
+
+// replica is one replica as its log tells it.
+type replica struct {
+	promised, active uint64
+	history          entries
+}
+
+// fold carries out one record, which was found acceptable.
+func (r *replica) fold(rec record) {
+	switch rec.kind {
+	case recordEntry:
+		r.history = r.history.with(rec.entries[0])
+	case recordPromise:
+		r.promised = rec.chain[len(rec.chain)-1].epoch
+	case recordActivate:
+		if rec.epoch == r.active {
+			return // written once more, see acceptable
+		}
+		r.history = r.history.upTo(rec.cut)
+		for _, e := range rec.entries {
+			r.history = r.history.with(e)
+		}
+		r.active = rec.epoch
+	case recordState:
+		r.promised, r.active = rec.chain[len(rec.chain)-1].epoch, rec.epoch
+	}
+}
+
+// acceptable says what is wrong with appending rec: which invariant, and how; 0 if nothing is.
+func (r *replica) acceptable(rec record) (invariant int, reason string) {
+	last := r.history.last()
+	switch rec.kind {
+	case recordEntry:
+		e := rec.entries[0]
+		switch {
+		case e.epoch != r.active || r.active != r.promised:
+			return 4, fmt.Sprintf("accepts entry %d of epoch %d, being active in %d with a promise for %d", e.seqno, e.epoch, r.active, r.promised)
+		case e.seqno != last+1:
+			return 2, fmt.Sprintf("accepts entry %d after %d", e.seqno, last)
+		}
+	case recordPromise:
+		if e := rec.chain[len(rec.chain)-1].epoch; e <= r.promised {
+			return 4, fmt.Sprintf("promises epoch %d after %d", e, r.promised)
+		}
+	case recordActivate:
+		if rec.cut > last {
+			return 2, fmt.Sprintf("activates epoch %d with a history cut at %d, beyond its end %d", rec.epoch, rec.cut, last)
+		}
+		after := r.history.upTo(rec.cut)
+		for _, e := range rec.entries {
+			if e.seqno != after.last()+1 {
+				return 2, fmt.Sprintf("activates epoch %d with entry %d after %d", rec.epoch, e.seqno, after.last())
+			}
+			after = after.with(e)
+		}
+		if rec.epoch == r.active {
+			// Written once more, so that older parts of the log can go.
+			if after.last() != last || !after.agrees(r.history, last) {
+				return 2, fmt.Sprintf("writes its history in epoch %d once more, and differently", rec.epoch)
+			}
+			return 0, ""
+		}
+		if rec.epoch != r.promised {
+			return 4, fmt.Sprintf("activates epoch %d with a promise for %d", rec.epoch, r.promised)
+		}
+		if reason := after.against(rec.lineage, rec.epoch); reason != "" {
+			return 2, fmt.Sprintf("activates epoch %d: %s", rec.epoch, reason)
+		}
+	case recordState:
+		newest := rec.chain[len(rec.chain)-1].epoch
+		if r.promised > 0 && (newest != r.promised || rec.epoch != r.active || rec.cut != last) {
+			return 2, fmt.Sprintf("a segment of the log begins with promise %d, active %d, last %d instead of %d, %d, %d",
+				newest, rec.epoch, rec.cut, r.promised, r.active, last)
+		}
+	}
+	return 0, ""
+}
+
+// against says where a history at the beginning of an epoch disagrees with its lineage.
+func (h entries) against(lineage []view, epoch uint64) string {
+	if n := len(lineage); n == 0 || lineage[n-1] != (view{epoch, h.last()}) {
+		return fmt.Sprintf("the lineage %v does not end with (%d, %d)", lineage, epoch, h.last())
+	}
+	for i, it := range h {
+		belongs := uint64(0)
+		for _, v := range lineage {
+			if uint64(i) >= v.base {
+				belongs = v.epoch
+			}
+		}
+		if it.epoch != belongs {
+			return fmt.Sprintf("entry %d is of epoch %d, of %d by the lineage %v", i+1, it.epoch, belongs, lineage)
+		}
+	}
+	return ""
+}

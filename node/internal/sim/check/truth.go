@@ -1,0 +1,93 @@
+package check
+
+import "github.com/ringward/ringward/shard"
+
+// truth is what is so of one shard, whoever knows it.
+type truth struct {
+	id uint64
+	// decided are the configurations by epoch, from 1.
+	decided []configuration
+	// reach is, for each epoch and member, up to where its log had entries durable that it took while ACTIVE in it.
+	reach []map[shard.NodeID]uint64
+	// persistent is up to where the history was so, at all members of each epoch.
+	persistent []uint64
+	history    entries // what is persistent
+	model      *model
+	outcomes   []outcome // of the entries, from seqno 1 on
+	initial    outcome   // of the empty history
+	acked      uint64    // the highest version that a client was told its write has
+}
+
+func newTruth(conf, next shard.Configuration) *truth {
+	t := &truth{id: uint64(conf.Shard), model: newModel(foreign(next))}
+	t.initial.register = registerDigest(t.model.chain, t.model.recorded)
+	t.decide(foreign(conf))
+	for _, m := range conf.Members {
+		t.reach[0][m] = 0
+	}
+	return t
+}
+
+// foreign takes a configuration over as numbers.
+func foreign(c shard.Configuration) configuration {
+	f := configuration{shard: uint64(c.Shard), epoch: uint64(c.Epoch)}
+	for _, m := range c.Members {
+		f.members = append(f.members, uint64(m))
+	}
+	return f
+}
+
+func (t *truth) decide(c configuration) {
+	t.decided = append(t.decided, c)
+	t.reach = append(t.reach, map[shard.NodeID]uint64{})
+	t.persistent = append(t.persistent, 0)
+}
+
+func (t *truth) configuration(epoch uint64) *configuration {
+	if epoch == 0 || epoch > uint64(len(t.decided)) {
+		return nil
+	}
+	return &t.decided[epoch-1]
+}
+
+// reached is up to where all members of an epoch have the history durable, if all were ACTIVE in it.
+func (t *truth) reached(epoch uint64) (p uint64, all bool) {
+	for i, m := range t.decided[epoch-1].members {
+		last, ok := t.reach[epoch-1][shard.NodeID(m)]
+		if !ok {
+			return 0, false
+		}
+		if i == 0 || last < p {
+			p = last
+		}
+	}
+	return p, true
+}
+
+// persistentBelow is up to where the history was persistent in any epoch before.
+func (t *truth) persistentBelow(epoch uint64) uint64 {
+	p := uint64(0)
+	for _, q := range t.persistent[:epoch-1] {
+		p = max(p, q)
+	}
+	return p
+}
+
+// extend adds the next persistent entry, and returns what it decides.
+func (t *truth) extend(it item) (*configuration, error) {
+	t.history = append(t.history, it)
+	o, decided, err := t.model.apply(t.history.last(), it.command)
+	if err != nil {
+		return nil, err
+	}
+	t.outcomes = append(t.outcomes, o)
+	return decided, nil
+}
+
+// at is the outcome of the entry at seqno, and the state after it.
+func (t *truth) at(seqno uint64) *outcome {
+	if seqno == 0 {
+		return &t.initial
+	}
+	return &t.outcomes[seqno-1]
+}

@@ -1,0 +1,82 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// contents is the applied state of one shard as a map with ordered scans. It implements shard.Contents.
+type contents struct {
+	visible map[string]string
+	batch   map[string]*string // written since the last Commit; nil: deleted
+}
+
+var _ shard.Contents = (*contents)(nil)
+
+func newContents(flushed map[string]string) *contents {
+	return &contents{visible: maps.Clone(flushed), batch: map[string]*string{}}
+}
+
+func (c *contents) Get(key []byte) ([]byte, bool, error) {
+	if v, ok := c.batch[string(key)]; ok {
+		if v == nil {
+			return nil, false, nil
+		}
+		return []byte(*v), true, nil
+	}
+	v, ok := c.visible[string(key)]
+	return []byte(v), ok, nil
+}
+
+func (c *contents) Set(key, value []byte) error {
+	v := string(value)
+	c.batch[string(key)] = &v
+	return nil
+}
+
+func (c *contents) Delete(key []byte) error {
+	c.batch[string(key)] = nil
+	return nil
+}
+
+func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
+	seen := maps.Clone(c.visible)
+	merge(seen, c.batch)
+	for _, k := range slices.Sorted(maps.Keys(seen)) {
+		if !strings.HasPrefix(k, string(prefix)) {
+			continue
+		}
+		if err := f([]byte(k), []byte(seen[k])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *contents) Commit() error {
+	merge(c.visible, c.batch)
+	clear(c.batch)
+	return nil
+}
+
+func merge(into map[string]string, batch map[string]*string) {
+	for k, v := range batch {
+		if v == nil {
+			delete(into, k)
+		} else {
+			into[k] = *v
+		}
+	}
+}
+
+// all yields what is visible, in no order.
+func (c *contents) all(yield func(key, value []byte) bool) {
+	for k, v := range c.visible {
+		if !yield([]byte(k), []byte(v)) {
+			return
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package sim
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// network is what lies between the nodes: for each pair, direction and kind of traffic a connection. It keeps the
+// order of what it carries, takes its time, and loses only what was under way when it broke; of that, a first
+// part may still arrive, beside what comes over the next connection.
+type network struct {
+	w     *world
+	links map[route]*link
+	cut   map[[2]shard.NodeID]bool // from, to: what is sent waits
+}
+
+type route struct {
+	from, to shard.NodeID
+	traffic  shard.Traffic
+}
+
+type link struct {
+	route
+	underway []*packet // in order
+	clear    moment    // when the last of them arrives
+	waiting  []*packet // sent while the route is cut
+	open     int       // the life of the receiver that it is open to; 0: it has to be opened
+}
+
+// packet is a message or a heartbeat under way.
+type packet struct {
+	message *shard.Message // nil: a heartbeat
+	sent    shard.Message  // as it was then
+	stalled int
+	life    int  // of the receiver, when it was sent
+	opens   bool // it is the first that comes over this connection
+	arrive  moment
+	lost    bool
+}
+
+func newNetwork(w *world) *network {
+	return &network{w: w, links: map[route]*link{}, cut: map[[2]shard.NodeID]bool{}}
+}
+
+func (n *network) link(r route) *link {
+	l := n.links[r]
+	if l == nil {
+		l = &link{route: r}
+		n.links[r] = l
+	}
+	return l
+}
+
+func (n *network) send(from *node, m shard.Message) {
+	n.carry(n.link(route{m.From, m.To, m.Kind.Traffic()}), &packet{message: &m, sent: clone(m)})
+}
+
+func (n *network) beat(from *node, to shard.NodeID, stalled int) {
+	n.carry(n.link(route{from.id, to, shard.ControlTraffic}), &packet{stalled: stalled})
+}
+
+func (n *network) carry(l *link, p *packet) {
+	if n.cut[[2]shard.NodeID{l.from, l.to}] {
+		l.waiting = append(l.waiting, p)
+		return
+	}
+	to := n.w.node(l.to)
+	if !to.up {
+		return // nobody to connect to
+	}
+	p.life, p.opens = to.life, l.open != to.life
+	l.open = to.life
+	p.arrive = max(l.clear, n.w.now+n.delay())
+	l.clear = p.arrive
+	l.underway = append(l.underway, p)
+	n.w.after(p.arrive-n.w.now, func() { n.arrive(l, p) })
+}
+
+func (n *network) delay() moment {
+	p := &n.w.plan
+	if n.w.calm {
+		return min(p.network.pick(n.w.random.network), tick/10)
+	}
+	if chance(n.w.random.network, p.slow) {
+		return between{0, p.slowest}.pick(n.w.random.network)
+	}
+	return p.network.pick(n.w.random.network)
+}
+
+func (n *network) arrive(l *link, p *packet) {
+	if i := slices.Index(l.underway, p); i >= 0 {
+		l.underway = slices.Delete(l.underway, i, i+1)
+	}
+	to := n.w.node(l.to)
+	if p.lost || !to.up || to.life != p.life {
+		return
+	}
+	if p.opens {
+		to.take(func() { to.host.Appeared(l.from) })
+	}
+	if p.message == nil {
+		to.take(func() { to.host.Heard(l.from, p.stalled) })
+		return
+	}
+	if !reflect.DeepEqual(*p.message, p.sent) {
+		n.w.fail(0, p.sent.Shard, "node %d changed a message of kind %v after it was sent", l.from, p.sent.Kind)
+		return
+	}
+	to.take(func() { to.step(p.sent) })
+}
+
+// reset breaks a connection. What was under way is lost from some point on; what was before that point arrives
+// late, and no longer in order with what is sent from now on. The sender notices some time later, or never.
+func (n *network) reset(l *link) {
+	r := n.w.random.network
+	keep := 0
+	if chance(r, 0.5) {
+		keep = r.IntN(len(l.underway) + 1)
+	}
+	late := n.w.now
+	for i, p := range l.underway {
+		p.lost = true
+		if i >= keep {
+			continue
+		}
+		again := *p
+		again.lost = false
+		late = max(late, p.arrive) + n.delay()
+		n.w.after(late-n.w.now, func() { n.arrive(l, &again) })
+	}
+	l.underway, l.clear, l.open = nil, n.w.now, 0
+	l.waiting = nil
+	n.noticed(l)
+}
+
+// noticed tells the sender that its connection broke, as production does for the chain.
+func (n *network) noticed(l *link) {
+	r := n.w.random.network
+	if l.traffic != shard.ChainTraffic || chance(r, 0.1) {
+		return
+	}
+	from := n.w.node(l.from)
+	life := from.life
+	n.w.after(between{0, 2 * tick}.pick(r), func() {
+		if from.up && from.life == life {
+			from.take(func() { from.host.Reconnect(l.to) })
+		}
+	})
+}
+
+// crashed breaks all connections of a node. What others sent it is lost; of what it sent, a first part arrives.
+func (n *network) crashed(dead *node) {
+	for _, l := range n.sorted() {
+		if l.from == dead.id || l.to == dead.id {
+			n.reset(l)
+		}
+	}
+}
+
+// sorted lists the connections in a fixed order.
+func (n *network) sorted() []*link {
+	var all []*link
+	for from := range n.w.nodes {
+		for to := range n.w.nodes {
+			for t := range shard.Traffics {
+				if l := n.links[route{shard.NodeID(from + 1), shard.NodeID(to + 1), t}]; l != nil {
+					all = append(all, l)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// part cuts the way from one node to another.
+func (n *network) part(from, to shard.NodeID) { n.cut[[2]shard.NodeID{from, to}] = true }
+
+// heal makes all ways passable again. What waited comes through, or the connection was lost over it.
+func (n *network) heal() {
+	clear(n.cut)
+	for _, l := range n.sorted() {
+		if len(l.waiting) == 0 {
+			continue
+		}
+		if chance(n.w.random.network, 0.6) {
+			n.reset(l)
+			continue
+		}
+		waiting := l.waiting
+		l.waiting = nil
+		for _, p := range waiting {
+			n.carry(l, p)
+		}
+	}
+}
+
+// gossip spreads a hint to some others.
+func (n *network) gossip(from *node, chain shard.Chain) {
+	r := n.w.random.network
+	for _, to := range n.w.nodes {
+		if to == from || chance(r, 0.5) || n.cut[[2]shard.NodeID{from.id, to.id}] {
+			continue
+		}
+		n.w.after(between{tick / 10, 3 * tick}.pick(r), func() {
+			if to.up {
+				to.take(func() { to.host.Learn(chain) })
+			}
+		})
+	}
+}
+
+// clone copies a message as the wire would.
+func clone(m shard.Message) shard.Message {
+	m.Lineage = slices.Clone(m.Lineage)
+	m.Suspects = slices.Clone(m.Suspects)
+	m.Chain = slices.Clone(m.Chain)
+	for i := range m.Chain {
+		m.Chain[i].Members = slices.Clone(m.Chain[i].Members)
+	}
+	m.Entries = slices.Clone(m.Entries)
+	for i := range m.Entries {
+		m.Entries[i] = slices.Clone(m.Entries[i])
+	}
+	return m
+}

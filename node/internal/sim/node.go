@@ -1,0 +1,331 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// node is one process: the production core, driven as package node drives it, by events instead of goroutines. It
+// has an inbox that is taken in turns, an applier that works some time later, and a disk that outlives it.
+type node struct {
+	w    *world
+	id   shard.NodeID
+	disk *disk
+
+	up        bool
+	life      int // rises with each boot and each crash, so that what belongs to another life is known as such
+	boots     uint64
+	pausedTo  moment
+	host      *engine.Host
+	inbox     []func()
+	waking    bool
+	lastTick  moment
+	machines  map[shard.ID]*shard.Machine
+	contents  map[shard.ID]*contents
+	hosted    []shard.ID // of the machines
+	work      []shard.Work
+	applying  bool
+	ticks     int
+	suspected int // events, for the report
+}
+
+func newNode(w *world, id shard.NodeID) *node {
+	n := &node{w: w, id: id}
+	n.disk = newDisk(w, n)
+	return n
+}
+
+// boot brings the node up from its disk.
+func (n *node) boot() {
+	n.life++
+	n.boots++
+	n.up, n.inbox, n.waking, n.work, n.applying, n.ticks = true, nil, false, nil, false, 0
+	n.machines, n.contents = map[shard.ID]*shard.Machine{}, map[shard.ID]*contents{}
+	recovered, err := n.recover()
+	if err != nil {
+		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
+		return
+	}
+	p := &n.w.plan
+	n.host, err = engine.NewHost(engine.Options{
+		Genesis: n.w.genesis,
+		Replica: shard.Options{
+			Self: n.id, Numbers: shard.NewNumbers(n.boots),
+			MessageBytes: p.messageBytes, InFlightBytes: p.inFlightBytes, WaitingReads: p.waitingReads,
+		},
+		SuspectTicks: p.suspectTicks, GraceTicks: p.graceTicks, ReportTicks: p.reportTicks, SessionTicks: p.sessionTicks,
+	}, recovered)
+	if err != nil {
+		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
+		return
+	}
+	n.w.trace.note(n, 0, fmt.Sprintf("boots, for the %d. time", n.boots))
+	n.disk.rotate()
+	n.lastTick = n.w.now
+	n.every(moment(n.w.random.node.Int64N(int64(tick))), func() moment { return tick + moment(n.w.random.node.Int64N(20)) - 10 }, n.tick)
+	n.every(n.w.plan.flushEvery, func() moment { return n.w.plan.flushEvery }, n.flush)
+	n.turn()
+}
+
+// recover reads the disk: the log, trimmed to what the contents hold, and the contents.
+func (n *node) recover() (map[shard.ID]engine.Recovered, error) {
+	stored, err := n.disk.replay()
+	if err != nil {
+		return nil, err
+	}
+	recovered := map[shard.ID]engine.Recovered{}
+	n.hosted = slices.Sorted(maps.Keys(stored))
+	for _, id := range n.hosted {
+		s := stored[id]
+		c := newContents(n.disk.flushed[id])
+		m, err := shard.OpenMachine(c, n.w.genesis.InitialRegister(id), sequencer.DecodeRegister)
+		if err != nil {
+			return nil, err
+		}
+		applied, hash := m.Applied()
+		if err := s.Forget(applied, hash); err != nil {
+			return nil, err
+		}
+		n.contents[id], n.machines[id] = c, m
+		n.w.check.Boots(n.id, id, applied, c.all)
+		recovered[id] = engine.Recovered{Stored: s, Register: m.Register().(*sequencer.Register)}
+	}
+	return recovered, nil
+}
+
+// crash ends the node's life, with all that was not on disk.
+func (n *node) crash() {
+	n.up = false
+	n.life++
+	n.disk.crash()
+	n.w.network.crashed(n)
+}
+
+// every calls do again and again in the present life.
+func (n *node) every(first moment, period func() moment, do func()) {
+	life := n.life
+	var again func()
+	again = func() {
+		if n.life == life {
+			do()
+			n.w.after(period(), again)
+		}
+	}
+	n.w.after(first, again)
+}
+
+// take puts news into the inbox, which is looked at some time later.
+func (n *node) take(news func()) {
+	n.inbox = append(n.inbox, news)
+	n.wake()
+}
+
+func (n *node) wake() {
+	if n.waking || len(n.inbox) == 0 {
+		return
+	}
+	n.waking = true
+	life := n.life
+	n.w.after(max(n.w.plan.turn.pick(n.w.random.node), n.pausedTo-n.w.now), func() {
+		if n.life != life {
+			return
+		}
+		n.waking = false
+		if n.pausedTo > n.w.now {
+			n.wake()
+			return
+		}
+		n.turn()
+	})
+}
+
+// turn tells the host all news and does what it wants.
+func (n *node) turn() {
+	for len(n.inbox) > 0 && n.w.failure == nil {
+		inbox := n.inbox
+		n.inbox = nil
+		for _, news := range inbox {
+			news()
+		}
+	}
+	n.handle()
+	n.wake()
+}
+
+// handle does what the host wants, as package engine's Ready orders it.
+func (n *node) handle() {
+	r := n.host.Ready()
+	for i := range r.Send {
+		n.w.check.Sends(n.id, &r.Send[i])
+	}
+	for i := range r.Work {
+		call, _ := r.Work[i].Token.(*attempt)
+		n.w.check.Works(n.id, &r.Work[i], call != nil && call.request.Stale)
+	}
+	if len(r.Write) > 0 {
+		n.disk.write(r.Write)
+	}
+	for _, m := range r.Send {
+		n.send(m)
+	}
+	n.work = append(n.work, r.Work...)
+	n.apply()
+	for _, reply := range r.Replies {
+		reply.Token.(*attempt).answer(n, reply.Result)
+	}
+	for _, e := range r.Events {
+		n.w.trace.event(n, &e)
+	}
+	for _, chain := range r.Learned {
+		n.w.network.gossip(n, chain)
+	}
+	if err := n.host.Err(); err != nil {
+		n.w.fail(0, n.w.broken(n), "node %d stops: %v", n.id, err)
+	}
+}
+
+// broken is the shard that made the node stop.
+func (w *world) broken(n *node) shard.ID {
+	for _, s := range n.host.Standings() {
+		if s.Err != nil {
+			return s.Configuration.Shard
+		}
+	}
+	return 0
+}
+
+func (n *node) send(m shard.Message) {
+	n.w.trace.message(n, "sends", &m)
+	if m.To == n.id {
+		n.inbox = append(n.inbox, func() { n.step(m) })
+		return
+	}
+	n.w.network.send(n, m)
+}
+
+// step takes a message, which passes the wire's validation first.
+func (n *node) step(m shard.Message) {
+	n.w.trace.message(n, "takes", &m)
+	if err := m.Valid(); err != nil {
+		n.w.fail(0, m.Shard, "node %d sends what the wire refuses: %v", m.From, err)
+		return
+	}
+	n.host.Step(m)
+}
+
+// tick comes every tick; a paused node takes one of those it missed, late.
+func (n *node) tick() {
+	if n.pausedTo > n.w.now && n.pausedTo-n.w.now > tick {
+		return
+	}
+	n.take(func() {
+		late := n.w.plan.honestTicks && n.w.now-n.lastTick > 3*tick
+		n.lastTick = n.w.now
+		n.ticks++
+		n.host.Tick(late)
+		stalled := 0
+		if n.disk.since > 0 {
+			stalled = int((n.w.now - n.disk.since) / tick)
+		}
+		for _, peer := range n.host.Peers() {
+			n.w.network.beat(n, peer, stalled)
+		}
+		if n.ticks%10 == 0 {
+			for _, id := range n.hosted {
+				open := n.machines[id].Sessions()
+				n.take(func() { n.host.Sessions(id, open) })
+			}
+		}
+	})
+}
+
+func (n *node) durable(records int) {
+	n.take(func() { n.host.Durable(records) })
+}
+
+// apply lets the applier work some time later, on some of what there is.
+func (n *node) apply() {
+	if n.applying || len(n.work) == 0 {
+		return
+	}
+	n.applying = true
+	life := n.life
+	takes := n.w.plan.apply.pick(n.w.random.node)
+	if n.w.calm {
+		takes = min(takes, tick/10)
+	}
+	n.w.after(max(takes, n.pausedTo-n.w.now), func() {
+		if n.life != life {
+			return
+		}
+		n.applying = false
+		batch := n.work[:1+n.w.random.node.IntN(len(n.work))]
+		n.work = n.work[len(batch):]
+		n.applyBatch(batch)
+		n.apply()
+	})
+}
+
+func (n *node) applyBatch(batch []shard.Work) {
+	touched := map[shard.ID]bool{}
+	answers := make([]shard.Result, len(batch))
+	for i, w := range batch {
+		m := n.machines[w.Shard]
+		var err error
+		if w.Entry == nil {
+			answers[i], err = m.Read(w.Key)
+		} else {
+			touched[w.Shard] = true
+			answers[i], err = m.Apply(w.Entry)
+			n.w.check.Applied(n.id, w.Shard, w.Entry.Seqno(), answers[i])
+		}
+		if err != nil {
+			n.w.fail(5, w.Shard, "node %d cannot apply: %v", n.id, err)
+			return
+		}
+	}
+	for _, id := range n.hosted {
+		if !touched[id] {
+			continue
+		}
+		m := n.machines[id]
+		if err := m.Commit(); err != nil {
+			n.w.fail(5, id, "node %d cannot commit: %v", n.id, err)
+			return
+		}
+		applied, _ := m.Applied()
+		n.w.check.Shows(n.id, id, applied, n.contents[id].all)
+		register := m.Register().(*sequencer.Register)
+		n.take(func() { n.host.Applied(id, applied, register) })
+	}
+	for i, w := range batch {
+		if a, ok := w.Token.(*attempt); ok {
+			n.w.check.Answers(n.id, &a.request, answers[i])
+			a.answer(n, answers[i])
+		}
+	}
+}
+
+// flush makes the contents as they are now durable, some time later, and lets the log go up to there.
+func (n *node) flush() {
+	flushed, to := map[shard.ID]map[string]string{}, map[shard.ID]shard.Seqno{}
+	for _, id := range n.hosted {
+		flushed[id] = maps.Clone(n.contents[id].visible)
+		to[id], _ = n.machines[id].Applied()
+	}
+	life := n.life
+	n.w.after(n.w.plan.fsync.pick(n.w.random.disk), func() {
+		if n.life != life {
+			return
+		}
+		n.disk.flushed, n.disk.flushedTo = flushed, to
+		if held := n.disk.trim(); len(held) > 0 {
+			n.take(func() { n.host.Rewrite(held) })
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/ringward/ringward/sequencer"
+	"github.com/ringward/ringward/shard"
+)
+
+// moment is a point in simulated time, and a length of it. A tick of a node is a thousand.
+type moment int64
+
+const tick moment = 1000
+
+func (t moment) String() string { return fmt.Sprintf("%d.%03d", t/tick, t%tick) }
+
+// plan is what a seed decides before the first step: the cluster, the temper of its parts, and how
+// often what goes wrong.
+type plan struct {
+	nodes, shards, replicas int
+	placed                  bool // by sequencer.Place, not at random
+
+	// The node's settings.
+	suspectTicks, graceTicks, reportTicks, sessionTicks int
+	messageBytes, inFlightBytes, waitingReads           int
+	segmentBytes                                        int
+	honestTicks                                         bool // a late tick says so
+
+	// Time for things to take: the least and, for most, the greatest.
+	network, fsync, apply, turn between
+	slow                        float64 // share of messages that take up to slowest
+	slowest                     moment
+	groupCommit                 bool // one fsync at a time, for all that has gathered
+	flushEvery                  moment
+
+	clients, keys, pipeline int
+	clientLoss              float64
+	deletes, reads          float64
+
+	faults     faultRates
+	faultsEnd  moment
+	calmWithin moment // after the last repair, until everything is ACTIVE and every call has ended
+}
+
+// between is a range of times.
+type between struct{ least, most moment }
+
+func (b between) pick(r *rand.Rand) moment {
+	return b.least + moment(r.Int64N(int64(b.most-b.least)+1))
+}
+
+// faultRates are how often, on average, each fault comes per thousand ticks; zero: never.
+type faultRates struct {
+	crash, crashAll, pause, partition, oneWay, reset, stallDisk, falseReport float64
+}
+
+func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
+
+func oneOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+// newPlan decides all of it. Each kind of fault is absent in some plans: what happens always hides what
+// happens only without it.
+func newPlan(r *rand.Rand) plan {
+	p := plan{
+		nodes: 2 + r.IntN(6), shards: 1 + r.IntN(6), placed: chance(r, 0.5),
+		suspectTicks: oneOf(r, 1, 1, 2, 3, 5, 10), reportTicks: oneOf(r, 2, 5, 20),
+		sessionTicks: oneOf(r, 20, 100, 100000),
+		messageBytes: oneOf(r, 1, 100, 1000, 1<<20), inFlightBytes: oneOf(r, 200, 2000, 1<<20), waitingReads: oneOf(r, 2, 1000),
+		segmentBytes: oneOf(r, 2000, 10000, 1<<20), honestTicks: chance(r, 0.7),
+		network: between{10, oneOf[moment](r, 50, 300, 1000)}, slow: oneOf(r, 0, 0.01, 0.1), slowest: oneOf[moment](r, 2000, 8000),
+		fsync: between{20, oneOf[moment](r, 100, 600, 3000)}, apply: between{1, oneOf[moment](r, 20, 500, 3000)},
+		turn: between{0, oneOf[moment](r, 0, 20, 200)}, groupCommit: chance(r, 0.5), flushEvery: oneOf[moment](r, 5, 30, 100) * tick,
+		clients: 1 + r.IntN(6), keys: 1 + r.IntN(8), pipeline: 1 + r.IntN(3),
+		clientLoss: oneOf(r, 0, 0.02, 0.1), deletes: oneOf(r, 0, 0.1, 0.2), reads: oneOf(r, 0.2, 0.5),
+		faultsEnd: moment(100+r.IntN(250)) * tick, calmWithin: 400 * tick,
+	}
+	p.replicas = 1 + r.IntN(min(4, p.nodes))
+	p.graceTicks = p.suspectTicks + r.IntN(10)
+	rate := func(most float64) float64 {
+		if chance(r, 0.4) {
+			return 0
+		}
+		return most * r.Float64()
+	}
+	p.faults = faultRates{
+		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), reset: rate(200),
+		stallDisk: rate(30), falseReport: rate(60),
+	}
+	return p
+}
+
+func (p *plan) String() string {
+	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults %+v until %v",
+		p.nodes, p.shards, p.replicas, p.suspectTicks, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faults, p.faultsEnd)
+}
+
+// genesis lays the ring out.
+func (p *plan) genesis(r *rand.Rand) (*sequencer.Genesis, error) {
+	ring := sequencer.NewRing(p.shards)
+	ids := make([]shard.NodeID, p.nodes)
+	for i := range ids {
+		ids[i] = shard.NodeID(i + 1)
+	}
+	g := &sequencer.Genesis{Cluster: "sim", Ring: ring}
+	if p.placed {
+		initial, err := sequencer.Place(ring, ids, p.replicas)
+		g.Initial = initial
+		return g, err
+	}
+	for _, s := range ring {
+		c := shard.Configuration{Shard: s.Shard, Epoch: 1}
+		for _, i := range r.Perm(p.nodes)[:p.replicas] {
+			c.Members = append(c.Members, ids[i])
+		}
+		g.Initial = append(g.Initial, c)
+	}
+	return g, nil
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// Options are what a run is told.
+type Options struct {
+	Seed uint64
+	// Trace gets a line for whatever happens; nil: nobody reads along.
+	Trace io.Writer
+}
+
+// Report is what a run that went well did.
+type Report struct {
+	Hash     uint64 // of the whole trace: the same seed gives the same one
+	Steps    int
+	Calls    int // of clients, that ended with a known outcome
+	Unknown  int // of clients, that ended with an unknown one
+	Epochs   int // decided, beyond the first of each shard
+	Entries  int // persistent
+	Crashes  int
+	Duration string // simulated, in ticks
+	Calm     string // how long it took, after the last repair, until everything had ended
+}
+
+// Failure is how a run went wrong.
+type Failure struct {
+	Seed      uint64
+	Invariant int // as numbered in package check; 8: something is stuck; 0: a node stopped, or sent nonsense
+	Shard     shard.ID
+	Step      int
+	Moment    string
+	Reason    string
+	Recent    []string // the last happenings of the shard
+}
+
+func (f *Failure) Error() string {
+	var b strings.Builder
+	what := fmt.Sprintf("invariant %d", f.Invariant)
+	if f.Invariant == 0 {
+		what = "a node's own check"
+	}
+	fmt.Fprintf(&b, "seed %d, step %d, at tick %s: %s failed in shard %d: %s\n", f.Seed, f.Step, f.Moment, what, f.Shard, f.Reason)
+	fmt.Fprintf(&b, "the last happenings:\n")
+	for _, line := range f.Recent {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	fmt.Fprintf(&b, "replay it: go test ./node/internal/sim -run 'TestSeed$' -v -sim.seed=%d", f.Seed)
+	return b.String()
+}
+
+// recentLines is how much of the trace a failure shows.
+const recentLines = 60
+
+// Run lives through one seed. The error is a *Failure where the cluster broke its word.
+func Run(o Options) (*Report, error) {
+	w, err := newWorld(o)
+	if err != nil {
+		return nil, err
+	}
+	w.run()
+	if f := w.failure; f != nil {
+		f.Seed = o.Seed
+		f.Recent = w.trace.recent(f.Shard, recentLines)
+		return nil, f
+	}
+	r := &Report{Hash: w.trace.hash, Steps: w.steps, Duration: w.now.String(), Calm: (w.now - w.calmAt).String()}
+	for _, c := range w.genesis.Initial {
+		epochs, entries := w.check.Epochs(c.Shard)
+		r.Epochs += epochs - 1
+		r.Entries += entries
+	}
+	for _, n := range w.nodes {
+		r.Crashes += int(n.boots) - 1
+	}
+	r.Calls, r.Unknown = w.clients.counts()
+	return r, nil
+}
