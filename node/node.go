@@ -54,7 +54,10 @@ type Node struct {
 
 // Start opens the data directory of cfg, which must be valid, and serves. The node runs until Stop, or until
 // its disk fails or it sees an invariant broken: then Done is closed, and Err says why.
-func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
+func Start(ctx context.Context, cfg Config) (*Node, error) { return start(ctx, cfg, vfs.Default) }
+
+// start is Start on any disk.
+func start(ctx context.Context, cfg Config, disk vfs.FS) (_ *Node, err error) {
 	if err := cfg.Valid(); err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	// The disk before the network: what it holds decides who this is.
-	if n.store, err = store.Open(vfs.Default, cfg.Dir, store.Options{
+	if n.store, err = store.Open(disk, cfg.Dir, store.Options{
 		SegmentSize: int64(cfg.LogSegment), MemTableSize: uint64(cfg.Memtable), CacheSize: int64(cfg.Cache), Logger: n.log,
 	}); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", absolute(cfg.Dir), err)
