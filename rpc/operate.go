@@ -36,14 +36,18 @@ type operateStream struct {
 
 // Operate serves one stream until the client has all its results, the stream breaks, or the server stops.
 func (s *kvService) Operate(g grpc.BidiStreamingServer[kvpb.OperateRequest, kvpb.OperateResponse]) error {
-	o := &operateStream{
-		service: s, grpc: g, room: newRoom(s.limits.StreamOperations, s.limits.StreamBytes),
-		drained: make(chan struct{}, 1), out: stream.NewOutbox(s.limits.MessageBytes),
-	}
+	o := newOperateStream(s, g)
 	received := make(chan error, 1)
 	go func() { received <- o.receive() }() // ends with the stream's context at the latest
 	defer o.stop()
 	return o.serve(received)
+}
+
+func newOperateStream(s *kvService, g grpc.ServerStream) *operateStream {
+	return &operateStream{
+		service: s, grpc: g, room: newRoom(s.limits.StreamOperations, s.limits.StreamBytes),
+		drained: make(chan struct{}, 1), out: stream.NewOutbox(s.limits.MessageBytes),
+	}
 }
 
 // serve sends results until the stream is to end, and says why.

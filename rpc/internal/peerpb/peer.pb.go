@@ -475,7 +475,7 @@ type Message struct {
 	Shard uint32 `protobuf:"varint,2,opt,name=shard,proto3" json:"shard,omitempty"`
 	// From 1; 0 only with unknown.
 	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// Orders the askings of the sender; the high 24 bits are its boot count.
+	// Orders the askings of the sender; the high 20 bits are its boot count.
 	Number uint64 `protobuf:"fixed64,4,opt,name=number,proto3" json:"number,omitempty"`
 	// The life of the link between two neighbours: the predecessor's number of the handshake...
 	LinkAsk uint64 `protobuf:"fixed64,5,opt,name=link_ask,json=linkAsk,proto3" json:"link_ask,omitempty"`
@@ -501,7 +501,9 @@ type Message struct {
 	// As the head encoded them (shard.Entry), consecutive seqnos; each more than 24 bytes.
 	Entries [][]byte `protobuf:"bytes,18,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Ids of nodes; at most 64.
-	Suspects      []uint64 `protobuf:"fixed64,19,rep,packed,name=suspects,proto3" json:"suspects,omitempty"`
+	Suspects []uint64 `protobuf:"fixed64,19,rep,packed,name=suspects,proto3" json:"suspects,omitempty"`
+	// Of entries that are traced; at most one for each.
+	Traces        []*Trace `protobuf:"bytes,20,rep,name=traces,proto3" json:"traces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +671,68 @@ func (x *Message) GetSuspects() []uint64 {
 	return nil
 }
 
+func (x *Message) GetTraces() []*Trace {
+	if x != nil {
+		return x.Traces
+	}
+	return nil
+}
+
+// Trace tells to which trace an entry belongs.
+type Trace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the entry.
+	Seqno uint64 `protobuf:"varint,1,opt,name=seqno,proto3" json:"seqno,omitempty"`
+	// W3C trace context, version 00. Anything else counts as empty.
+	Traceparent   string `protobuf:"bytes,2,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trace) Reset() {
+	*x = Trace{}
+	mi := &file_internal_peerpb_peer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trace) ProtoMessage() {}
+
+func (x *Trace) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_peerpb_peer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trace.ProtoReflect.Descriptor instead.
+func (*Trace) Descriptor() ([]byte, []int) {
+	return file_internal_peerpb_peer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Trace) GetSeqno() uint64 {
+	if x != nil {
+		return x.Seqno
+	}
+	return 0
+}
+
+func (x *Trace) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
 // View is a position in a history and the epoch in force after it.
 type View struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -682,7 +746,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_internal_peerpb_peer_proto_msgTypes[5]
+	mi := &file_internal_peerpb_peer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +758,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_peerpb_peer_proto_msgTypes[5]
+	mi := &file_internal_peerpb_peer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +771,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_internal_peerpb_peer_proto_rawDescGZIP(), []int{5}
+	return file_internal_peerpb_peer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *View) GetEpoch() uint64 {
@@ -744,7 +808,7 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\bIAmAlive\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x04R\x04boot\x12\x12\n" +
 	"\x04tick\x18\x02 \x01(\x04R\x04tick\x12,\n" +
-	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xc9\x06\n" +
+	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xfa\x06\n" +
 	"\aMessage\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.ringward.peer.v1.Message.KindR\x04kind\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x14\n" +
@@ -766,7 +830,8 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\alineage\x18\x10 \x03(\v2\x16.ringward.peer.v1.ViewR\alineage\x123\n" +
 	"\x05chain\x18\x11 \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x05chain\x12\x18\n" +
 	"\aentries\x18\x12 \x03(\fR\aentries\x12\x1a\n" +
-	"\bsuspects\x18\x13 \x03(\x06R\bsuspects\"\x8d\x02\n" +
+	"\bsuspects\x18\x13 \x03(\x06R\bsuspects\x12/\n" +
+	"\x06traces\x18\x14 \x03(\v2\x17.ringward.peer.v1.TraceR\x06traces\"\x8d\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CONNECT\x10\x01\x12\x12\n" +
@@ -786,7 +851,10 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"KIND_FETCH\x10\v\x12\x10\n" +
 	"\fKIND_FETCHED\x10\f\x12\x0f\n" +
 	"\vKIND_REPORT\x10\r\x12\x0f\n" +
-	"\vKIND_REFUSE\x10\x0e\"2\n" +
+	"\vKIND_REFUSE\x10\x0e\"?\n" +
+	"\x05Trace\x12\x14\n" +
+	"\x05seqno\x18\x01 \x01(\x04R\x05seqno\x12 \n" +
+	"\vtraceparent\x18\x02 \x01(\tR\vtraceparent\"2\n" +
 	"\x04View\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x14\n" +
 	"\x05seqno\x18\x02 \x01(\x04R\x05seqno*`\n" +
@@ -815,7 +883,7 @@ func file_internal_peerpb_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_internal_peerpb_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_internal_peerpb_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_internal_peerpb_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_internal_peerpb_peer_proto_goTypes = []any{
 	(Traffic)(0),               // 0: ringward.peer.v1.Traffic
 	(State)(0),                 // 1: ringward.peer.v1.State
@@ -825,25 +893,27 @@ var file_internal_peerpb_peer_proto_goTypes = []any{
 	(*Hello)(nil),              // 5: ringward.peer.v1.Hello
 	(*IAmAlive)(nil),           // 6: ringward.peer.v1.IAmAlive
 	(*Message)(nil),            // 7: ringward.peer.v1.Message
-	(*View)(nil),               // 8: ringward.peer.v1.View
-	(*kvpb.Configuration)(nil), // 9: ringward.kv.v1.Configuration
+	(*Trace)(nil),              // 8: ringward.peer.v1.Trace
+	(*View)(nil),               // 9: ringward.peer.v1.View
+	(*kvpb.Configuration)(nil), // 10: ringward.kv.v1.Configuration
 }
 var file_internal_peerpb_peer_proto_depIdxs = []int32{
-	5, // 0: ringward.peer.v1.PeerBatch.hello:type_name -> ringward.peer.v1.Hello
-	7, // 1: ringward.peer.v1.PeerBatch.messages:type_name -> ringward.peer.v1.Message
-	6, // 2: ringward.peer.v1.PeerBatch.alive:type_name -> ringward.peer.v1.IAmAlive
-	0, // 3: ringward.peer.v1.Hello.traffic:type_name -> ringward.peer.v1.Traffic
-	2, // 4: ringward.peer.v1.Message.kind:type_name -> ringward.peer.v1.Message.Kind
-	1, // 5: ringward.peer.v1.Message.state:type_name -> ringward.peer.v1.State
-	8, // 6: ringward.peer.v1.Message.lineage:type_name -> ringward.peer.v1.View
-	9, // 7: ringward.peer.v1.Message.chain:type_name -> ringward.kv.v1.Configuration
-	4, // 8: ringward.peer.v1.Peer.Stream:input_type -> ringward.peer.v1.PeerBatch
-	3, // 9: ringward.peer.v1.Peer.Stream:output_type -> ringward.peer.v1.PeerClosed
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5,  // 0: ringward.peer.v1.PeerBatch.hello:type_name -> ringward.peer.v1.Hello
+	7,  // 1: ringward.peer.v1.PeerBatch.messages:type_name -> ringward.peer.v1.Message
+	6,  // 2: ringward.peer.v1.PeerBatch.alive:type_name -> ringward.peer.v1.IAmAlive
+	0,  // 3: ringward.peer.v1.Hello.traffic:type_name -> ringward.peer.v1.Traffic
+	2,  // 4: ringward.peer.v1.Message.kind:type_name -> ringward.peer.v1.Message.Kind
+	1,  // 5: ringward.peer.v1.Message.state:type_name -> ringward.peer.v1.State
+	9,  // 6: ringward.peer.v1.Message.lineage:type_name -> ringward.peer.v1.View
+	10, // 7: ringward.peer.v1.Message.chain:type_name -> ringward.kv.v1.Configuration
+	8,  // 8: ringward.peer.v1.Message.traces:type_name -> ringward.peer.v1.Trace
+	4,  // 9: ringward.peer.v1.Peer.Stream:input_type -> ringward.peer.v1.PeerBatch
+	3,  // 10: ringward.peer.v1.Peer.Stream:output_type -> ringward.peer.v1.PeerClosed
+	10, // [10:11] is the sub-list for method output_type
+	9,  // [9:10] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_internal_peerpb_peer_proto_init() }
@@ -857,7 +927,7 @@ func file_internal_peerpb_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_peerpb_peer_proto_rawDesc), len(file_internal_peerpb_peer_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

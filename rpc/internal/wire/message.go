@@ -48,6 +48,10 @@ const (
 	messageChain      = 17
 	messageEntries    = 18
 	messageSuspects   = 19
+	messageTraces     = 20
+
+	traceSeqno  = 1
+	traceParent = 2
 
 	viewEpoch = 1
 	viewSeqno = 2
@@ -86,6 +90,13 @@ func AppendMessage(b []byte, m *shard.Message) []byte {
 	b = appendChain(b, messageChain, m.Chain)
 	for _, e := range m.Entries {
 		b = appendBytes(b, messageEntries, []byte(e))
+	}
+	for _, t := range m.Traces {
+		var trace int
+		b, trace = begin(b, messageTraces)
+		b = appendUint(b, traceSeqno, uint64(t.Seqno))
+		b = appendBytes(b, traceParent, t.Parent)
+		b = end(b, trace)
 	}
 	if len(m.Suspects) > 0 {
 		var list int
@@ -191,6 +202,8 @@ func (r *reader) message(m *shard.Message, traffic shard.Traffic) {
 				in.fail(err)
 			}
 			m.Entries = append(m.Entries, e)
+		case messageTraces:
+			m.Traces = append(m.Traces, in.trace())
 		case messageSuspects:
 			suspects = in.fixedList(suspects)
 		default:
@@ -230,6 +243,29 @@ func (r *reader) view() shard.View {
 		r.fail(in.err)
 	}
 	return v
+}
+
+func (r *reader) trace() shard.Trace {
+	in := r.inner()
+	var t shard.Trace
+	for {
+		num, ok := in.next()
+		if !ok {
+			break
+		}
+		switch num {
+		case traceSeqno:
+			t.Seqno = shard.Seqno(in.uint())
+		case traceParent:
+			t.Parent = traceparent(in.bytes())
+		default:
+			in.skip(num)
+		}
+	}
+	if in.err != nil {
+		r.fail(in.err)
+	}
+	return t
 }
 
 func (r *reader) alive(h *Heartbeat) {
