@@ -13,6 +13,9 @@ import (
 // Protocol is the version of peer.proto that this code speaks.
 const Protocol = 1
 
+// maxTraces bounds the traces of one message: they take far more memory than bytes.
+const maxTraces = 1 << 15
+
 // Heartbeat is a node's sign of life.
 type Heartbeat struct {
 	// Boot counts how often the data directory was opened.
@@ -91,13 +94,6 @@ func AppendMessage(b []byte, m *shard.Message) []byte {
 	for _, e := range m.Entries {
 		b = appendBytes(b, messageEntries, []byte(e))
 	}
-	for _, t := range m.Traces {
-		var trace int
-		b, trace = begin(b, messageTraces)
-		b = appendUint(b, traceSeqno, uint64(t.Seqno))
-		b = appendBytes(b, traceParent, t.Parent)
-		b = end(b, trace)
-	}
 	if len(m.Suspects) > 0 {
 		var list int
 		b, list = begin(b, messageSuspects)
@@ -105,6 +101,13 @@ func AppendMessage(b []byte, m *shard.Message) []byte {
 			b = protowire.AppendFixed64(b, uint64(n))
 		}
 		b = end(b, list)
+	}
+	for _, t := range m.Traces {
+		var trace int
+		b, trace = begin(b, messageTraces)
+		b = appendUint(b, traceSeqno, uint64(t.Seqno))
+		b = appendBytes(b, traceParent, t.Parent)
+		b = end(b, trace)
 	}
 	return end(b, start)
 }
@@ -203,7 +206,9 @@ func (r *reader) message(m *shard.Message, traffic shard.Traffic) {
 			}
 			m.Entries = append(m.Entries, e)
 		case messageTraces:
-			m.Traces = append(m.Traces, in.trace())
+			if m.Traces = append(m.Traces, in.trace()); len(m.Traces) > maxTraces {
+				in.fail(fmt.Errorf("more than %d traces", maxTraces))
+			}
 		case messageSuspects:
 			suspects = in.fixedList(suspects)
 		default:
@@ -257,7 +262,7 @@ func (r *reader) trace() shard.Trace {
 		case traceSeqno:
 			t.Seqno = shard.Seqno(in.uint())
 		case traceParent:
-			t.Parent = traceparent(in.bytes())
+			t.Parent = Traceparent(in.bytes())
 		default:
 			in.skip(num)
 		}

@@ -86,8 +86,8 @@ func (s source) message() shard.Message {
 		Kind: shard.MsgConnect + shard.MessageKind(s.IntN(int(shard.MsgRefuse))), Shard: id, From: alice, To: bob, Epoch: epoch,
 		Number: shard.Number(s.Uint64() | 1), Link: shard.Link{Ask: shard.Number(s.Uint64() | 1), Answer: shard.Number(s.Uint64() | 1)},
 		State: shard.Active, Synced: true, Unknown: true, Active: 1 + shard.Epoch(s.number()>>1),
-		Base: 1 + shard.Seqno(s.number()>>1), Last: 1 + shard.Seqno(s.number()>>1), Cut: 1 + shard.Seqno(s.number()>>1),
-		Commit: 1 + shard.Seqno(s.number()>>1), Hash: s.Uint64() | 1, Chain: s.chain(id, epoch, 1),
+		Base: 1 + shard.Seqno(s.number()>>2), Last: 1 + shard.Seqno(s.number()>>2), Cut: 1 + shard.Seqno(s.number()>>2),
+		Commit: 1 + shard.Seqno(s.number()>>2), Hash: s.Uint64() | 1, Chain: s.chain(id, epoch, 1),
 	}
 	at := shard.View{Epoch: 1, Seqno: 1}
 	for range 1 + s.IntN(5) {
@@ -95,10 +95,15 @@ func (s source) message() shard.Message {
 		at.Epoch += 1 + shard.Epoch(s.IntN(3))
 		at.Seqno += shard.Seqno(s.number() >> 8)
 	}
-	first, hash := 1+shard.Seqno(s.number()>>1), s.Uint64()
+	first, hash := 1+shard.Seqno(s.number()>>3), s.Uint64()
+	if m.Kind == shard.MsgAppend {
+		m.Last = max(1, first-1)
+		first = m.Last + 1
+	}
 	for i := range 1 + s.IntN(5) {
 		e := shard.NewEntry(epoch, first+shard.Seqno(i), hash, s.bytes(3000))
 		m.Entries, hash = append(m.Entries, e), e.Hash()
+		m.Traces = append(m.Traces, shard.Trace{Seqno: e.Seqno(), Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
 	}
 	for range 1 + s.IntN(5) {
 		m.Suspects = append(m.Suspects, shard.NodeID(s.Uint64()|1))
