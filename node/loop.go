@@ -19,7 +19,8 @@ type loop struct {
 	tick   time.Duration
 	own    []shard.Message // from this node to itself, taken in the next turn
 	send   []shard.Message // reused
-	ended  chan struct{}   // closed when run has returned
+	spans  spans
+	ended  chan struct{} // closed when run has returned
 }
 
 // maxTick bounds the time between two ticks; a tick is a part of suspect-after otherwise.
@@ -143,7 +144,7 @@ func (l *loop) handle() bool {
 		l.node.learned(l.member, c)
 	}
 	for _, e := range r.Events {
-		l.node.event(e)
+		l.node.event(l.spans, e)
 	}
 	return len(l.own) > 0
 }

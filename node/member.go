@@ -63,7 +63,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	if err != nil {
 		return fmt.Errorf("replicas of cluster %s: %w", g.Cluster, err)
 	}
-	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{})}
+	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{}), spans: spans{}}
 	m.proxy = &proxy{
 		self: self, ring: g.Ring, hosted: hosted, newest: map[shard.ID]shard.Configuration{},
 		local:   func(q shard.Request) { m.inbox.add(func(x *news) { x.requests = append(x.requests, q) }) },
@@ -102,6 +102,7 @@ func (n *Node) Submit(q shard.Request, hops int, traceparent string, answer func
 		return
 	}
 	traceparent, answer = n.trace(q, traceparent, answer)
+	q.Trace = sampled(traceparent)
 	m.submit(q, hops, traceparent, n.metrics.Observe(q, answer))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 
 	"github.com/ringward/ringward/node/internal/engine"
 	"github.com/ringward/ringward/node/internal/telemetry"
@@ -85,6 +86,51 @@ func (n *Node) trace(q shard.Request, traceparent string, answer func(shard.Resu
 	}
 }
 
+// sampled is the traceparent if its trace is recorded, which the last bit of its flags says.
+func sampled(traceparent string) string {
+	flags := traceparent[max(0, len(traceparent)-2):]
+	if f, err := strconv.ParseUint(flags, 16, 8); err != nil || f&1 == 0 {
+		return ""
+	}
+	return traceparent
+}
+
+// position names an entry that is traced.
+type position struct {
+	shard shard.ID
+	seqno shard.Seqno
+}
+
+// spans are the parts that this node's replicas have in traced writes under way: from the entry's coming until it is
+// durable here and at everyone after. The loop alone uses it.
+type spans map[position]telemetry.Span
+
+// follow begins and ends spans as entries come and settle. A wedge ends those of its shard unfinished.
+func (s spans) follow(t *telemetry.Tracer, e shard.Event) {
+	at := position{shard: e.Shard, seqno: e.To.Seqno}
+	switch e.Kind {
+	case shard.EventEntered:
+		span := t.Start(e.Trace, "ringward.replica.append")
+		span.SetInt("ringward.shard", int64(e.Shard))
+		span.SetInt("ringward.epoch", int64(e.To.Epoch))
+		span.SetInt("ringward.seqno", int64(e.To.Seqno))
+		s[at] = span
+	case shard.EventSettled:
+		if span, ok := s[at]; ok {
+			span.End()
+			delete(s, at)
+		}
+	case shard.EventWedged:
+		for p, span := range s {
+			if p.shard == e.Shard {
+				span.Fail("wedged")
+				span.End()
+				delete(s, p)
+			}
+		}
+	}
+}
+
 func kindName(k shard.RequestKind) string {
 	switch k {
 	case shard.Get:
@@ -98,8 +144,11 @@ func kindName(k shard.RequestKind) string {
 }
 
 // event tells people and metrics what happened.
-func (n *Node) event(e shard.Event) {
+func (n *Node) event(spans spans, e shard.Event) {
 	n.metrics.Event(e)
+	if tracer := n.telemetry.Tracer(); tracer != nil {
+		spans.follow(tracer, e)
+	}
 	switch e.Kind {
 	case shard.EventWedged:
 		n.log.Info("wedged", "shard", e.Shard, "at", e.From, "successor", e.Configuration)

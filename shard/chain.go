@@ -212,8 +212,9 @@ func (r *Replica) onAppend(m Message) {
 		r.send(Message{Kind: MsgRefuse, To: m.From, Link: m.Link})
 		return
 	}
+	before := r.last()
 	for _, e := range m.Entries {
-		if e.Seqno() > r.last() {
+		if e.Seqno() > before {
 			if !r.take(e, m.From) {
 				return
 			}
@@ -222,6 +223,11 @@ func (r *Replica) onAppend(m Message) {
 		if h, ok := r.stored.HashAt(e.Seqno()); ok && h != e.Hash() {
 			r.broken("predecessor %v sends another entry %d", m.From, e.Seqno())
 			return
+		}
+	}
+	for _, t := range m.Traces {
+		if t.Seqno > before && t.Seqno <= r.last() {
+			r.trace(t.Seqno, t.Parent)
 		}
 	}
 	r.up.reack = r.up.reack || len(m.Entries) == 0
@@ -300,7 +306,7 @@ func (r *Replica) sendAppend(entries []Entry) {
 	r.down.sentCommit = r.commit
 	r.send(Message{
 		Kind: MsgAppend, To: r.conf.Successor(r.opt.Self), Link: r.down.link(),
-		Last: r.down.next - 1, Commit: r.commit, Entries: entries,
+		Last: r.down.next - 1, Commit: r.commit, Entries: entries, Traces: r.tracesOf(entries),
 	})
 }
 

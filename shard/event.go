@@ -22,11 +22,16 @@ const (
 	// EventIncomparable: a neighbour holds less than was persistent, as after the return of
 	// an old copy of its disk. It is not served. Node says which.
 	EventIncomparable
+	// EventEntered: a traced entry became part of the history here; To says where, Trace to which trace it belongs.
+	EventEntered
+	// EventSettled: a traced entry is durable here and at everyone after; at the head: committed.
+	EventSettled
 )
 
 func (k EventKind) String() string {
 	names := [...]string{EventWedged: "wedged", EventViewChange: "view change", EventSynced: "synced",
-		EventReconfigured: "reconfigured", EventSuspected: "suspected", EventTrusted: "trusted", EventIncomparable: "incomparable"}
+		EventReconfigured: "reconfigured", EventSuspected: "suspected", EventTrusted: "trusted", EventIncomparable: "incomparable",
+		EventEntered: "entered", EventSettled: "settled"}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
 	}
@@ -40,4 +45,5 @@ type Event struct {
 	From, To      View
 	Node          NodeID
 	Configuration Configuration
+	Trace         string
 }

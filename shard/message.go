@@ -116,6 +116,13 @@ type Message struct {
 	Chain    Chain
 	Entries  []Entry
 	Suspects []NodeID
+	Traces   []Trace // MsgAppend: of those Entries that are traced
+}
+
+// Trace tells to which trace the entry at a position belongs. See Request.Trace.
+type Trace struct {
+	Seqno  Seqno
+	Parent string
 }
 
 // Valid reports what no correct replica sends, whatever its state. Everything
@@ -147,6 +154,8 @@ func (m *Message) Valid() error {
 		return fail("base %d, last %d, cut %d, commit %d: want at most %d", m.Base, m.Last, m.Cut, m.Commit, MaxSeqno)
 	case m.Kind == MsgAppend && len(m.Entries) > 0 && m.Entries[0].Seqno() != m.Last+1:
 		return fail("entry %d comes after %d", m.Entries[0].Seqno(), m.Last)
+	case len(m.Traces) > len(m.Entries):
+		return fail("%d traces for %d entries", len(m.Traces), len(m.Entries))
 	case len(m.Suspects) > MaxMembers:
 		return fail("%d suspects: want at most %d", len(m.Suspects), MaxMembers)
 	}

@@ -19,6 +19,7 @@ func (r *Replica) Write(q Request) {
 		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of writes in flight", r.inFlight+size, r.opt.InFlightBytes)})
 	default:
 		r.number(q.Command(), q.Token)
+		r.trace(r.last(), q.Trace)
 	}
 }
 
@@ -50,6 +51,42 @@ func (r *Replica) number(c Command, token Token) {
 	}
 }
 
+// trace notes that the entry at seqno is traced.
+func (r *Replica) trace(seqno Seqno, parent string) {
+	if parent == "" {
+		return
+	}
+	r.traces[seqno] = parent
+	r.out.Events = append(r.out.Events, Event{Kind: EventEntered, Shard: r.conf.Shard, To: View{r.conf.Epoch, seqno}, Trace: parent})
+}
+
+// tracesOf picks those of the given entries.
+func (r *Replica) tracesOf(entries []Entry) []Trace {
+	if len(r.traces) == 0 {
+		return nil
+	}
+	var traces []Trace
+	for _, e := range entries {
+		if parent, ok := r.traces[e.Seqno()]; ok {
+			traces = append(traces, Trace{Seqno: e.Seqno(), Parent: parent})
+		}
+	}
+	return traces
+}
+
+func (r *Replica) settleTraces() {
+	if len(r.traces) == 0 {
+		return
+	}
+	settled := r.settled()
+	for seqno, parent := range r.traces {
+		if seqno <= settled {
+			delete(r.traces, seqno)
+			r.out.Events = append(r.out.Events, Event{Kind: EventSettled, Shard: r.conf.Shard, To: View{r.conf.Epoch, seqno}, Trace: parent})
+		}
+	}
+}
+
 // Hold keeps new writes back while a member is suspected, and lets them go when it no longer is.
 // What was numbered before goes on.
 func (r *Replica) Hold(hold bool) {
@@ -77,6 +114,7 @@ func (r *Replica) refuseWaiting() {
 		}
 	}
 	clear(r.tokens)
+	clear(r.traces)
 	r.inFlight, r.applying = 0, nil
 	for _, q := range r.held {
 		r.refuse(q.Token)

@@ -73,6 +73,7 @@ type Replica struct {
 	inFlight  int // bytes of the entries that this head numbered, and that are not applied
 	applying  []applying
 	tokens    map[Seqno]Token
+	traces    map[Seqno]string // of entries that are not settled; see Request.Trace
 
 	reads     reads
 	fenceAsks map[NodeID]Number // asked of this replica before it could vouch
@@ -130,7 +131,7 @@ func NewReplica(opt Options, stored Stored) (*Replica, error) {
 		opt: opt, stored: stored, conf: stored.Chain.Newest(),
 		durable: stored.Last(), promised: stored.Chain.Newest().Epoch, active: stored.Active,
 		commit: stored.Start, told: stored.Start,
-		tokens: map[Seqno]Token{}, fenceAsks: map[NodeID]Number{},
+		tokens: map[Seqno]Token{}, traces: map[Seqno]string{}, fenceAsks: map[NodeID]Number{},
 	}
 	if r.State() == Active {
 		r.floor, _ = stored.Lineage.BaseOf(r.active)
@@ -349,6 +350,7 @@ func (r *Replica) Output() Output {
 		r.advance()
 		r.pump(false)
 		r.acknowledge()
+		r.settleTraces()
 		r.askFence()
 	}
 	out := r.out

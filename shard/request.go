@@ -21,6 +21,9 @@ type Request struct {
 	Identity Identity  // Put, Delete
 	Stale    bool      // Get: any applied state will do, without a fence
 	Token    Token
+	// Trace is the W3C traceparent of a sampled trace that the request belongs to, else empty. It goes
+	// along the chain, so that each member can report its part. Nothing depends on it.
+	Trace string
 }
 
 // Command is what the history records of a request that is no get.
