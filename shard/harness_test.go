@@ -151,6 +151,7 @@ func (c *cluster) deliver(limit int, match func(Message) bool) int {
 // settle lets everything become durable and arrive until nothing is left.
 func (c *cluster) settle() {
 	c.brief = true
+	c.drain()
 	for range 100 {
 		busy := c.deliver(len(c.net), func(Message) bool { return true }) > 0
 		for _, n := range c.nodes {
@@ -193,6 +194,8 @@ func (c *cluster) drain() {
 		for _, w := range out.Work {
 			c.work(n, w)
 		}
+		applied, _ := n.machine.Applied()
+		n.replica.Applied(applied)
 		for _, r := range out.Replies {
 			c.logf("%s answers %v: %s", name(n.id), r.Token, describeResult(r.Result))
 		}
@@ -243,23 +246,32 @@ func (c *cluster) standing(n *node) string {
 		flags += " stopped"
 	}
 	applied, _ := n.machine.Applied()
-	return fmt.Sprintf("%s %v %d(%s) active=%d last=%d durable=%d commit=%d applied=%d lineage=%v%s", name(n.id), s.State,
-		s.Configuration.Epoch, names(s.Configuration.Members), s.Active, s.Last, s.Durable, s.Commit, applied, s.Lineage, flags)
+	return fmt.Sprintf("%s %v %d(%s) active=%d last=%d durable=%d commit=%d applied=%d lineage=%s%s", name(n.id), s.State,
+		s.Configuration.Epoch, names(s.Configuration.Members), s.Active, s.Last, s.Durable, s.Commit, applied, describeLineage(s.Lineage), flags)
 }
 
 // The descriptions below show what matters of each kind, and numbers as boot.count.
 
-func (n Number) String() string {
+func describeNumber(n Number) string {
 	return fmt.Sprintf("#%d.%d", n>>(64-BootBits), n&(1<<(64-BootBits)-1))
+}
+
+// describeLineage shows each epoch with its base.
+func describeLineage(l Lineage) string {
+	var parts []string
+	for _, v := range l {
+		parts = append(parts, fmt.Sprintf("%d@%d", v.Epoch, v.Seqno))
+	}
+	return strings.Join(parts, ",")
 }
 
 func describe(m Message) string {
 	s := fmt.Sprintf("%v(%d)", m.Kind, m.Epoch)
 	add := func(format string, args ...any) { s += fmt.Sprintf(" "+format, args...) }
-	link := func() { add("link=%v%v", m.Link.Ask, m.Link.Answer) }
+	link := func() { add("link=%s%s", describeNumber(m.Link.Ask), describeNumber(m.Link.Answer)) }
 	switch m.Kind {
 	case MsgConnect:
-		add("%v last=%d base=%d", m.Number, m.Last, m.Base)
+		add("%v last=%d base=%d", describeNumber(m.Number), m.Last, m.Base)
 		if m.Synced {
 			s += " synced"
 		}
@@ -268,7 +280,7 @@ func describe(m Message) string {
 		add("%v last=%d", m.State, m.Last)
 	case MsgInherit:
 		link()
-		add("cut=%d last=%d lineage=%v", m.Cut, m.Last, m.Lineage)
+		add("cut=%d last=%d lineage=%s", m.Cut, m.Last, describeLineage(m.Lineage))
 	case MsgAppend:
 		link()
 		add("last=%d commit=%d", m.Last, m.Commit)
@@ -282,17 +294,17 @@ func describe(m Message) string {
 			link()
 		}
 	case MsgFence:
-		add("%v", m.Number)
+		add("%v", describeNumber(m.Number))
 	case MsgFenced:
-		add("%v commit=%d", m.Number, m.Commit)
+		add("%v commit=%d", describeNumber(m.Number), m.Commit)
 	case MsgWedge:
-		add("%v", m.Number)
+		add("%v", describeNumber(m.Number))
 	case MsgWedged:
-		add("%v %v active=%d last=%d lineage=%v", m.Number, m.State, m.Active, m.Last, m.Lineage)
+		add("%v %v active=%d last=%d lineage=%s", describeNumber(m.Number), m.State, m.Active, m.Last, describeLineage(m.Lineage))
 	case MsgFetch:
-		add("%v cut=%d", m.Number, m.Cut)
+		add("%v cut=%d", describeNumber(m.Number), m.Cut)
 	case MsgFetched:
-		add("%v cut=%d last=%d", m.Number, m.Cut, m.Last)
+		add("%v cut=%d last=%d", describeNumber(m.Number), m.Cut, m.Last)
 	}
 	if len(m.Chain) > 0 {
 		add("chain=%s", describeChain(m.Chain))
@@ -345,7 +357,7 @@ func describeRecord(r Record) string {
 	case RecordPromise:
 		return "promise " + describeChain(r.Chain)
 	case RecordActivate:
-		return fmt.Sprintf("activate %d cut=%d lineage=%v entries=%s", r.Epoch, r.Cut, r.Lineage, describeEntries(r.Entries))
+		return fmt.Sprintf("activate %d cut=%d lineage=%s entries=%s", r.Epoch, r.Cut, describeLineage(r.Lineage), describeEntries(r.Entries))
 	}
 	return fmt.Sprintf("state %s", describeChain(r.Chain))
 }

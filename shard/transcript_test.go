@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,7 +8,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestTranscripts runs the files of testdata. Each is one run of a cluster, command by command, with what the
+// TestTranscripts runs the files of testdata/transcripts. Each is one run of a cluster, command by command, with what the
 // replicas put out; `go test ./shard -run Transcripts -rewrite` writes them anew, and the diff is the review.
 //
 //	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N]   epoch 1, empty history
@@ -25,6 +24,7 @@ import (
 //	tick a [n]
 //	reconnect a b          what a sent to b may be lost
 //	crash a, restart a, flush a
+//	lose a n               the last n durable records are gone, as no disk may do
 //	decide (b,c)           the next configuration; known to nobody yet
 //	learn a                the decided configurations
 //	wedge a by=x number=N, fetch a by=x number=N cut=S
@@ -32,7 +32,7 @@ import (
 //	rewrite a
 //	state
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		c := &cluster{}
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			if td.Cmd == "new" {
@@ -123,6 +123,8 @@ func (c *cluster) command(td *datadriven.TestData) {
 		c.crash(n)
 	case "restart":
 		c.start(n)
+	case "lose":
+		n.log = n.log[:len(n.log)-number(1, 0)]
 	case "flush":
 		n.flushed = n.contents.clone()
 	case "decide":
@@ -217,13 +219,4 @@ func (c *cluster) inherit(n, owner *node) {
 		in.Entries = owner.replica.stored.Entries[cut-owner.replica.stored.Start : other.Durable-owner.replica.stored.Start]
 	}
 	n.replica.Inherit(in)
-}
-
-// String makes a view readable in the lineages of transcripts.
-func (l Lineage) String() string {
-	var parts []string
-	for _, v := range l {
-		parts = append(parts, fmt.Sprintf("%d@%d", v.Epoch, v.Seqno))
-	}
-	return strings.Join(parts, ",")
 }
