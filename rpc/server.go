@@ -70,7 +70,6 @@ func Listen(opt ServerOptions, b Backends) (*Server, error) {
 		grpc.InitialConnWindowSize(stream.ConnWindowBytes),
 		grpc.ReadBufferSize(stream.BufferBytes),
 		grpc.WriteBufferSize(stream.BufferBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: stream.KeepaliveTime, Timeout: stream.KeepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: stream.KeepaliveTime / 2, PermitWithoutStream: true}),

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ringward/ringward/rpc/adminpb"
 	"github.com/ringward/ringward/rpc/internal/wire"
@@ -152,6 +153,27 @@ func TestGenesis(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
+}
+
+func FuzzGenesis(f *testing.F) {
+	b, err := proto.Marshal(GenesisToProto(genesis()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p adminpb.Genesis
+		if proto.Unmarshal(b, &p) != nil {
+			return
+		}
+		g, err := GenesisFromProto(&p)
+		if err != nil {
+			return
+		}
+		if again, err := GenesisFromProto(GenesisToProto(g)); err != nil || !reflect.DeepEqual(again, g) {
+			t.Errorf("read as %+v, then as %+v, %v", g, again, err)
+		}
+	})
 }
 
 func TestRing(t *testing.T) {

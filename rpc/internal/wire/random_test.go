@@ -36,7 +36,7 @@ func (s source) operation() Operation {
 	op := Operation{
 		ID: s.number(), Hops: s.IntN(MaxHops + 1),
 		Request: shard.Request{
-			Shard: shard.ID(s.number()), Kind: shard.RequestKind(1 + s.IntN(4)), Key: s.bytes(300), Value: s.bytes(20000), Stale: s.chance(),
+			Shard: shard.ID(s.number()), Kind: shard.RequestKind(1 + s.IntN(4)), Key: s.bytes(300), Value: s.bytes(2000), Stale: s.chance(),
 			Identity: shard.Identity{Session: shard.SessionID(s.number()), Op: s.number(), Oldest: s.number()},
 		},
 	}
@@ -64,7 +64,7 @@ func (s source) chain(id shard.ID, from shard.Epoch, n int) shard.Chain {
 func (s source) result() (uint64, shard.Result) {
 	res := shard.Result{Status: outcomes[s.IntN(len(outcomes))].status, Version: shard.Seqno(s.number())}
 	if s.chance() {
-		res.Value = s.bytes(20000)
+		res.Value = s.bytes(2000)
 	}
 	if s.chance() {
 		res.Chain = s.chain(shard.ID(1+s.IntN(9)), 1+shard.Epoch(s.number()>>1), 1+s.IntN(4))
@@ -118,7 +118,7 @@ func (s source) heartbeat() Heartbeat {
 // rounds runs f with many sources.
 func rounds(t *testing.T, f func(t *testing.T, s source)) {
 	t.Helper()
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		f(t, newSource(seed))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
