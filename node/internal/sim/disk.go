@@ -147,11 +147,7 @@ func (d *disk) append(r shard.Record) {
 	d.ends = append(d.ends, d.end())
 	d.w.check.Wrote(d.node.id, slices.Clone(d.log[at+4:]))
 	d.w.trace.record(d.node, &r)
-	if r.Kind == shard.RecordActivate {
-		for _, s := range d.segments {
-			s.needed[r.Shard] = min(s.needed[r.Shard], r.Cut)
-		}
-	}
+	d.need(&r, d.end())
 	s := d.states[r.Shard]
 	if err := s.Replay(r); err != nil {
 		d.w.fail(0, r.Shard, "node %d writes a record that its log cannot be replayed with: %v", d.node.id, err)
@@ -164,12 +160,26 @@ func (d *disk) append(r shard.Record) {
 // rotate ends a segment, durably, and begins a new one with the state of every replica.
 func (d *disk) rotate() {
 	s := segment{begin: d.end(), needed: map[shard.ID]shard.Seqno{}}
+	d.segments = append(d.segments, s)
 	for _, id := range slices.Sorted(maps.Keys(d.states)) {
 		d.append(d.states[id].StateRecord())
-		s.needed[id] = d.states[id].Last()
 	}
-	d.segments = append(d.segments, s)
 	d.sync(d.end())
+}
+
+// need notes what the record that ends at a position means for the segments that begin before it: a
+// state begins one, and an activation holds all above its cut that older segments have.
+func (d *disk) need(r *shard.Record, end int) {
+	for i, s := range d.segments {
+		last := i+1 == len(d.segments) || d.segments[i+1].begin >= end
+		switch {
+		case s.begin >= end:
+		case r.Kind == shard.RecordState && last:
+			s.needed[r.Shard] = r.Cut
+		case r.Kind == shard.RecordActivate:
+			s.needed[r.Shard] = min(s.needed[r.Shard], r.Cut)
+		}
+	}
 }
 
 // trim drops the segments that nobody needs, and returns the shards for whose sake the oldest is kept.
@@ -238,6 +248,7 @@ func (d *disk) replay() (map[shard.ID]shard.Stored, error) {
 		stored[r.Shard] = s
 		b = b[4+n:]
 		good += 4 + n
+		d.need(&r, d.trimmed+good)
 	}
 	d.log = d.log[:good]
 	for id, s := range stored {

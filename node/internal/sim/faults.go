@@ -21,6 +21,7 @@ func (f *faults) begin() {
 	f.repeat(rates.pause, f.pause)
 	f.repeat(rates.partition, f.partition)
 	f.repeat(rates.oneWay, f.oneWay)
+	f.repeat(rates.slowWay, f.slowWay)
 	f.repeat(rates.reset, f.reset)
 	f.repeat(rates.stallDisk, f.stallDisk)
 	f.repeat(rates.falseReport, f.falseReport)
@@ -52,11 +53,32 @@ func (f *faults) while() moment {
 	return between{tick / 2, oneOf(r, 3*tick, 10*tick, 10*tick, 60*tick)}.pick(r)
 }
 
-func (f *faults) crash() {
-	if n := f.someNode(); n.up {
-		n.crash()
-		f.w.after(f.while(), func() { f.restart(n) })
+func (f *faults) crash() { f.crashNode(f.someNode()) }
+
+// crashNode crashes a node; it comes up again after a while, or at once.
+func (f *faults) crashNode(n *node) {
+	if !n.up {
+		return
 	}
+	n.crash()
+	down := f.while()
+	if chance(f.w.random.faults, 0.3) {
+		down = tick / 50
+	}
+	f.w.after(down, func() { f.restart(n) })
+}
+
+// turning: a node writes a promise or an activation. Around such a moment a crash is most telling.
+func (f *faults) turning(n *node) {
+	if f.w.calm || !chance(f.w.random.faults, f.w.plan.faults.crashAtTurn) {
+		return
+	}
+	life := n.life
+	f.w.after(between{0, 2 * f.w.plan.fsync.most}.pick(f.w.random.faults), func() {
+		if n.life == life {
+			f.crashNode(n)
+		}
+	})
 }
 
 func (f *faults) restart(n *node) {
@@ -67,10 +89,7 @@ func (f *faults) restart(n *node) {
 
 func (f *faults) crashAll() {
 	for _, n := range f.w.nodes {
-		if n.up {
-			n.crash()
-			f.w.after(f.while(), func() { f.restart(n) })
-		}
+		f.crashNode(n)
 	}
 }
 
@@ -110,6 +129,17 @@ func (f *faults) oneWay() {
 	f.w.after(f.while(), f.heal)
 }
 
+// slowWay makes one direction between two nodes slow.
+func (f *faults) slowWay() {
+	a, b := f.someNode(), f.someNode()
+	if a == b {
+		return
+	}
+	until, extra := f.w.now+2*f.while(), between{0, oneOf[moment](f.w.random.faults, 1, 5, 20) * tick}
+	f.w.trace.note(a, 0, fmt.Sprintf("takes up to %v more to node %d until %v", extra.most, b.id, until))
+	f.w.network.slow[[2]shard.NodeID{a.id, b.id}] = slowness{until: until, extra: extra}
+}
+
 func (f *faults) heal() {
 	f.w.trace.note(nil, 0, "heals the network")
 	f.w.network.heal()
@@ -130,14 +160,31 @@ func (f *faults) stallDisk() {
 	}
 }
 
-// falseReport accuses members of a shard that are well, in the name of another.
+// falseReport accuses members of a shard that are well; sometimes again and again, so that decisions
+// come faster than they can be carried out.
 func (f *faults) falseReport() {
 	r := f.w.random.faults
 	id := f.w.genesis.Initial[r.IntN(len(f.w.genesis.Initial))].Shard
+	f.accuse(id)
+	if chance(r, 0.3) {
+		at := moment(0)
+		for range 1 + r.IntN(6) {
+			at += between{tick / 10, oneOf(r, tick/2, 3*tick)}.pick(r)
+			f.w.after(at, func() { f.accuse(id) })
+		}
+	}
+}
+
+// accuse reports some members of a shard in the name of one.
+func (f *faults) accuse(id shard.ID) {
+	if f.w.calm {
+		return
+	}
+	r := f.w.random.faults
 	epoch, members := f.w.check.Newest(id)
 	var suspects []shard.NodeID
 	for _, m := range members {
-		if chance(r, 0.5) {
+		if chance(r, 0.4) {
 			suspects = append(suspects, m)
 		}
 	}

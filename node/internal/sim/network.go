@@ -14,6 +14,13 @@ type network struct {
 	w     *world
 	links map[route]*link
 	cut   map[[2]shard.NodeID]bool // from, to: what is sent waits
+	slow  map[[2]shard.NodeID]slowness
+}
+
+// slowness is what a way from one node to another takes beyond the usual, until some moment.
+type slowness struct {
+	until moment
+	extra between
 }
 
 type route struct {
@@ -41,7 +48,7 @@ type packet struct {
 }
 
 func newNetwork(w *world) *network {
-	return &network{w: w, links: map[route]*link{}, cut: map[[2]shard.NodeID]bool{}}
+	return &network{w: w, links: map[route]*link{}, cut: map[[2]shard.NodeID]bool{}, slow: map[[2]shard.NodeID]slowness{}}
 }
 
 func (n *network) link(r route) *link {
@@ -72,7 +79,7 @@ func (n *network) carry(l *link, p *packet) {
 	}
 	p.life, p.opens = to.life, l.open != to.life
 	l.open = to.life
-	p.arrive = max(l.clear, n.w.now+n.delay())
+	p.arrive = max(l.clear, n.w.now+n.delay()+n.slowed(l))
 	l.clear = p.arrive
 	l.underway = append(l.underway, p)
 	n.w.after(p.arrive-n.w.now, func() { n.arrive(l, p) })
@@ -87,6 +94,15 @@ func (n *network) delay() moment {
 		return between{0, p.slowest}.pick(n.w.random.network)
 	}
 	return p.network.pick(n.w.random.network)
+}
+
+// slowed is what a connection takes beyond the usual.
+func (n *network) slowed(l *link) moment {
+	s, ok := n.slow[[2]shard.NodeID{l.from, l.to}]
+	if !ok || s.until < n.w.now || n.w.calm {
+		return 0
+	}
+	return s.extra.pick(n.w.random.network)
 }
 
 func (n *network) arrive(l *link, p *packet) {
@@ -120,6 +136,9 @@ func (n *network) reset(l *link) {
 		keep = r.IntN(len(l.underway) + 1)
 	}
 	late := n.w.now
+	if chance(r, 0.3) && !n.w.calm {
+		late += between{0, 10 * tick}.pick(r)
+	}
 	for i, p := range l.underway {
 		p.lost = true
 		if i >= keep {

@@ -169,6 +169,9 @@ func (n *node) handle() {
 	}
 	if len(r.Write) > 0 {
 		n.disk.write(r.Write)
+		if slices.ContainsFunc(r.Write, func(rec shard.Record) bool { return rec.Kind != shard.RecordEntry }) {
+			n.w.faults.turning(n)
+		}
 	}
 	for _, m := range r.Send {
 		n.send(m)

@@ -52,7 +52,9 @@ func (b between) pick(r *rand.Rand) moment {
 
 // faultRates are how often, on average, each fault comes per thousand ticks; zero: never.
 type faultRates struct {
-	crash, crashAll, pause, partition, oneWay, reset, stallDisk, falseReport float64
+	crash, crashAll, pause, partition, oneWay, slowWay, reset, stallDisk, falseReport float64
+	// crashAtTurn is the share of promises and activations at whose writing the node crashes, around the fsync.
+	crashAtTurn float64
 }
 
 func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
@@ -84,8 +86,8 @@ func newPlan(r *rand.Rand) plan {
 		return most * r.Float64()
 	}
 	p.faults = faultRates{
-		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), reset: rate(200),
-		stallDisk: rate(30), falseReport: rate(60),
+		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), slowWay: rate(50), reset: rate(200),
+		stallDisk: rate(30), falseReport: rate(80), crashAtTurn: rate(0.2),
 	}
 	return p
 }

@@ -83,9 +83,7 @@ func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 		c.fail(invariant, rec.shard, n, "node %d %s", n, reason)
 		return
 	}
-	for _, conf := range rec.chain {
-		c.decided(n, conf)
-	}
+	c.chain(n, rec.chain)
 	again := rec.kind == recordActivate && rec.epoch == r.active
 	r.fold(rec)
 	nd.pending = append(nd.pending, rec)
@@ -186,6 +184,23 @@ func (c *Checker) extend(t *truth, it item) {
 	}
 	if decided != nil {
 		c.truth(decided.shard).decide(*decided)
+	}
+}
+
+// chain checks that all configurations of a chain were decided, and that the first has been ACTIVE at all its members:
+// where a chain begins is what nobody looks behind.
+func (c *Checker) chain(n shard.NodeID, chain []configuration) {
+	for _, conf := range chain {
+		c.decided(n, conf)
+	}
+	if len(chain) == 0 || c.found != nil {
+		return
+	}
+	t := c.truth(chain[0].shard)
+	for _, m := range chain[0].members {
+		if !t.wasActive(shard.NodeID(m), chain[0].epoch) {
+			c.fail(1, t.id, n, "node %d names a chain of configurations that begins with epoch %d, in which member %d never was active, nor in a later one", n, chain[0].epoch, m)
+		}
 	}
 }
 

@@ -9,7 +9,8 @@
 // simulator to see:
 //
 //  1. Every configuration that a message or a log names was decided: it is in the first configurations, or in the
-//     persistent history of the sequencer, and there is one for each shard and epoch.
+//     persistent history of the sequencer, and there is one for each shard and epoch. A chain of them begins with one
+//     that was ACTIVE at all its members, or each of these was in a later one.
 //  2. At any moment, all logs and memories that hold an entry of the same shard, epoch and seqno hold the same entry.
 //  3. What was durable at every member of an epoch, while that member was ACTIVE in it, is in the
 //     history of every replica that is ACTIVE in a later epoch. So the persistent histories of a shard never fork.

@@ -64,6 +64,16 @@ func (t *truth) reached(epoch uint64) (p uint64, all bool) {
 	return p, true
 }
 
+// wasActive reports whether a member was ACTIVE, durably, in an epoch or a later one.
+func (t *truth) wasActive(m shard.NodeID, epoch uint64) bool {
+	for _, reach := range t.reach[epoch-1:] {
+		if _, ok := reach[m]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // persistentBelow is up to where the history was persistent in any epoch before.
 func (t *truth) persistentBelow(epoch uint64) uint64 {
 	p := uint64(0)

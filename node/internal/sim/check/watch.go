@@ -10,9 +10,11 @@ import (
 // Sends tells that a node sends a message to another one, or to itself.
 func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 	id := uint64(m.Shard)
-	for _, conf := range m.Chain {
-		c.decided(n, foreign(conf))
+	chain := make([]configuration, len(m.Chain))
+	for i, conf := range m.Chain {
+		chain[i] = foreign(conf)
 	}
+	c.chain(n, chain)
 	t := c.truth(id)
 	if t == nil || t.configuration(uint64(m.Epoch)) == nil {
 		c.fail(1, id, n, "node %d sends %v of epoch %d, which was not decided", n, m.Kind, m.Epoch)
