@@ -228,3 +228,45 @@ func TestFailedFsyncStopsTheNode(t *testing.T) {
 		t.Error("a write was acknowledged whose fsync failed")
 	}
 }
+
+// The log stays bounded while the node works, also where one shard stands still: its entries are in flushed contents.
+func TestLogIsBounded(t *testing.T) {
+	c := newNodes(t, memory(1)...)
+	c.init(c.genesis("test", 2, 1))
+	cl := c.open(0)
+	n := c.nodes[0]
+	ring := n.member.Load().ring
+	busy := 0
+	value := make([]byte, 64<<10)
+	limit := int64(c.cfgs[0].LogRetention + 2*c.cfgs[0].LogSegment)
+	var most int64
+	for written := 0; written < 24<<20; busy++ {
+		key := fmt.Sprint("key-", busy)
+		if ring.Owner([]byte(key)) != 1 && busy > 8 {
+			continue // shard 2 has a few entries, and no more
+		}
+		if _, err := cl.Put(t.Context(), key, value); err != nil {
+			t.Fatal(err)
+		}
+		written += len(value)
+		most = max(most, n.store.LogBytes())
+	}
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for n.store.LogBytes() > limit {
+		select {
+		case <-poll.C:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("the log takes %d bytes, want at most %d", n.store.LogBytes(), limit)
+		}
+	}
+	if most <= int64(c.cfgs[0].LogRetention) {
+		t.Errorf("the log never took more than %d bytes: the test wrote too little to see it trimmed", most)
+	}
+	c.stop(0)
+	c.start(0)
+	cl = c.open(0)
+	if got, err := cl.Get(t.Context(), "key-0"); err != nil || len(got.Data) != len(value) {
+		t.Fatalf("after trim and restart: %d bytes, %v", len(got.Data), err)
+	}
+}
