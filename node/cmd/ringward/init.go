@@ -146,21 +146,24 @@ func identify(ctx context.Context, endpoints []string) ([]*adminpb.IdentityRespo
 // pollEvery is the pause between two looks at a cluster that is not yet ready.
 const pollEvery = 50 * time.Millisecond
 
-// eventually repeats look until it is done or ctx ends, and returns what look last said.
+// eventually repeats look until it is done or ctx ends, and returns what look last said. A look that the end of
+// ctx cut off saw nothing: then the one before counts.
 func eventually[T any](ctx context.Context, look func() (v T, done bool, err error)) (T, error) {
 	pause := time.NewTicker(pollEvery)
 	defer pause.Stop()
-	for {
-		v, done, err := look()
-		if done {
-			return v, err
-		}
+	v, done, err := look()
+	for !done {
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			return v, err
 		}
+		again, nowDone, nowErr := look()
+		if nowDone || ctx.Err() == nil {
+			v, done, err = again, nowDone, nowErr
+		}
 	}
+	return v, err
 }
 
 // begun returns the genesis that some of the nodes already have, nil where none has one.

@@ -146,7 +146,7 @@ func TestGetStale(t *testing.T) {
 func TestUnknownOutcome(t *testing.T) {
 	f := startStore(t)
 	f.lost = true
-	got := ringward(t, "", "put", "k", "v", "--timeout", "300ms", "--endpoints", f.endpoint)
+	got := ringward(t, "", "put", "k", "v", "--timeout", "1500ms", "--endpoints", f.endpoint)
 	if got.code != exitOutcomeUnknown || got.stdout != "" || !strings.Contains(got.stderr, "outcome unknown") {
 		t.Errorf("got %+v", got)
 	}

@@ -96,11 +96,11 @@ func TestStatusOfHangingNode(t *testing.T) {
 	a, b, _ := threeNodes(t)
 	b.hang = true
 	began := time.Now()
-	got := ringward(t, "", "status", "--timeout", "300ms", "--endpoints", a.endpoint)
+	got := ringward(t, "", "status", "--timeout", "1500ms", "--endpoints", a.endpoint)
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v", took)
 	}
-	for _, want := range []string{"1 of 3 nodes up", "down: no answer within 300ms", "down: connection refused", "node-1 ACTIVE > node-2 down"} {
+	for _, want := range []string{"1 of 3 nodes up", "down: no answer within 1.5s", "down: connection refused", "node-1 ACTIVE > node-2 down"} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("%q is missing in:\n%s", want, got.stdout)
 		}
