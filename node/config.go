@@ -35,7 +35,7 @@ type Config struct {
 	MaxValue         Size `key:"max-value" doc:"longest value"`
 	MaxMessage       Size `key:"max-message" doc:"longest message on a stream; also bounds a batch"`
 	MaxInFlightBytes Size `key:"max-in-flight-bytes" doc:"bytes of writes per shard that are accepted and not yet answered; more are refused"`
-	MaxInFlightOps   int  `key:"max-in-flight-ops" doc:"operations of clients on this node that are not yet answered; more are refused"`
+	MaxInFlightOps   int  `key:"max-in-flight-ops" doc:"operations of clients on this node that are not yet answered; more wait"`
 	MaxQueuedReads   int  `key:"max-queued-reads" doc:"reads per shard that wait for their fence; more are refused"`
 
 	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log, preallocated"`

@@ -31,7 +31,7 @@ const (
 	// FirstRetry and LastRetry are the pauses between attempts at a connection, from the
 	// first on twice as long each time.
 	FirstRetry = 10 * time.Millisecond
-	LastRetry  = time.Second
+	LastRetry  = 200 * time.Millisecond
 
 	// KeepaliveTime is after how long without a word a connection with work on it is
 	// tried, KeepaliveTimeout how long the answer may take.
