@@ -34,7 +34,9 @@
 // end are waited for, and their latencies count: the last ones are often the slow ones.
 //
 // The longest gap is the longest time in which no operation of any worker succeeded. It is what a failure of a node
-// looks like from outside, and it counts the time before the first success and after the last.
+// looks like from outside, and it counts the time before the first success and after the last. Where the
+// store has parts that fail by themselves, as shards do, each part has a longest gap of its own: the other shards'
+// successes would hide it.
 //
 // Latencies are kept in HDR histograms, one for each worker and kind of operation, and merged at the end: so
 // the measuring of one worker never waits for another.
@@ -68,6 +70,7 @@
 //	                retries     of read-modify-write, after a version mismatch
 //	total           the same for all operations together
 //	longest_gap     seconds, offset_seconds (from measured_from), began
+//	parts           a list, for each shard that was asked: name, tried (operations), longest_gap
 //	open_loop       absent in a closed loop:
 //	                lag_us       how late operations began, as latency_us
 //	                max_backlog  the most that were due and not begun

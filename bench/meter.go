@@ -60,7 +60,8 @@ func (t *tally) fail(f Failure, n int64) {
 // meter measures one worker in one phase. The worker writes, and the lock lets the progress line
 // look; nobody else takes it, so it costs next to nothing.
 type meter struct {
-	gaps *gaps
+	gaps  *gaps   // of all operations
+	parts []*gaps // of those on the keys of each part
 
 	mu      sync.Mutex
 	tallies [opTypes]tally
@@ -70,8 +71,16 @@ type meter struct {
 	backlog int64
 	// recent holds the latencies since the progress line looked last; nil if there is none.
 	recent *hdrhistogram.Histogram
-	// gap is the longest interval without a success that this worker's successes ended.
-	gap gap
+	// gap is the longest interval without a success that this worker's successes ended, and
+	// partGaps the same for each part.
+	gap      gap
+	partGaps []gap
+	// tried is how many operations began on each part.
+	tried []int64
+}
+
+func newMeter(all *gaps, parts []*gaps) *meter {
+	return &meter{gaps: all, parts: parts, partGaps: make([]gap, len(parts)), tried: make([]int64, len(parts))}
 }
 
 // began notes that an operation of an open loop that was due began.
@@ -85,32 +94,43 @@ func (m *meter) began(lag, backlog int64) {
 	m.backlog = max(m.backlog, backlog)
 }
 
-// ended notes that an operation ended at the given time of the phase.
-func (m *meter) ended(op OpType, from, now, end int64, retries int, f Failure) {
-	var g gap
-	if f == "" {
-		g = m.gaps.success(now)
+// ending is how an operation ended. Times are those of the phase, which itself ends at end.
+type ending struct {
+	op             OpType
+	part           int
+	from, now, end int64
+	retries        int
+	failure        Failure
+}
+
+// ended notes how an operation ended.
+func (m *meter) ended(e ending) {
+	var all, part gap
+	if e.failure == "" {
+		all, part = m.gaps.success(e.now), m.parts[e.part].success(e.now)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &m.tallies[op]
-	t.retries += int64(retries)
-	if f != "" {
-		t.fail(f, 1)
+	m.tried[e.part]++
+	t := &m.tallies[e.op]
+	t.retries += int64(e.retries)
+	if e.failure != "" {
+		t.fail(e.failure, 1)
 		return
 	}
 	t.count++
-	if now <= end {
+	if e.now <= e.end {
 		t.inTime++
 	}
 	if t.latency == nil {
 		t.latency = newHistogram(reportDigits)
 	}
-	record(t.latency, now-from)
+	record(t.latency, e.now-e.from)
 	if m.recent != nil {
-		record(m.recent, now-from)
+		record(m.recent, e.now-e.from)
 	}
-	m.gap = longer(m.gap, g)
+	m.gap = longer(m.gap, all)
+	m.partGaps[e.part] = longer(m.partGaps[e.part], part)
 }
 
 // gap is an interval without a success. Times are those of the phase.

@@ -29,6 +29,7 @@ type Report struct {
 	Operations []Operation `json:"operations"` // one for each kind that occurs
 	Total      Operation   `json:"total"`
 	LongestGap Gap         `json:"longest_gap"`
+	Parts      []Part      `json:"parts,omitempty"` // of a Parted store, those that were asked
 	OpenLoop   *OpenLoop   `json:"open_loop,omitempty"`
 	Driver     Driver      `json:"driver"`
 	Check      *Check      `json:"check,omitempty"`
@@ -48,7 +49,7 @@ type Cluster struct {
 	Nodes        int     `json:"nodes"`
 	Shards       int     `json:"shards"`
 	Replicas     int     `json:"replicas"`
-	SuspectAfter float64 `json:"suspect_after_seconds"`
+	SuspectAfter float64 `json:"suspect_after_seconds,omitempty"` // absent: the nodes' default
 }
 
 // Setting is what was asked for.
@@ -102,6 +103,13 @@ type Gap struct {
 	Seconds float64   `json:"seconds"`
 	Offset  float64   `json:"offset_seconds"` // from the beginning of the measured phase
 	Began   time.Time `json:"began"`
+}
+
+// Part is what was seen of one part of the store.
+type Part struct {
+	Name       string `json:"name"`
+	Tried      int64  `json:"tried"` // operations on its keys, failed ones too
+	LongestGap Gap    `json:"longest_gap"`
 }
 
 // OpenLoop is how well the driver and the store kept up with the rate.
@@ -191,10 +199,36 @@ func (r *Report) fill(o *Options, m *measurement) {
 		open.Lag = newLatency(lag)
 		r.OpenLoop = &open
 	}
-	// Nothing succeeded from the last success to the end either.
-	last := m.gaps.last.Load()
-	g = longer(g, gap{last, end - last})
-	r.LongestGap = Gap{
+	r.LongestGap = m.gap(m.gaps, g)
+	if len(m.parts) > 1 {
+		r.Parts = m.partReports()
+	}
+}
+
+// partReports tells of each part that was asked.
+func (m *measurement) partReports() []Part {
+	var parts []Part
+	for i, name := range m.parts {
+		p := Part{Name: name}
+		var g gap
+		for _, w := range m.meters {
+			p.Tried += w.tried[i]
+			g = longer(g, w.partGaps[i])
+		}
+		if p.Tried > 0 {
+			p.LongestGap = m.gap(m.partGaps[i], g)
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+// gap is the longest gap of which g is the longest that a success ended: nothing succeeded from the last success to
+// the end either.
+func (m *measurement) gap(all *gaps, g gap) Gap {
+	last := all.last.Load()
+	g = longer(g, gap{last, m.phase.end.Load() - last})
+	return Gap{
 		Seconds: float64(g.length) / float64(time.Second),
 		Offset:  float64(g.begin) / float64(time.Second),
 		Began:   m.phase.begin.Add(time.Duration(g.begin)),

@@ -80,7 +80,11 @@ func Run(ctx context.Context, o Options, stores []Store) (*Report, error) {
 		return nil, fmt.Errorf("%d connections for %d clients: want 1 to %d", len(stores), o.Clients, o.Clients)
 	}
 	in := newInserts(o.Records)
-	workers := newWorkers(&o, stores, in, o.History)
+	parts, part := []string{""}, func(string) int { return 0 }
+	if parted, ok := stores[0].(Parted); ok {
+		parts, part = parted.Parts(), parted.Part
+	}
+	workers := newWorkers(&o, stores, in, part)
 	report := newReport(&o, len(stores))
 
 	if !o.SkipLoad {
@@ -91,7 +95,7 @@ func Run(ctx context.Context, o Options, stores []Store) (*Report, error) {
 		report.Load = newLoad(o.Records, time.Since(begin))
 	}
 	if o.Warmup > 0 {
-		if _, err := o.phase(ctx, "warmup", o.Warmup, workers); err != nil {
+		if _, err := o.phase(ctx, "warmup", o.Warmup, workers, parts); err != nil {
 			return nil, fmt.Errorf("warmup: %w", err)
 		}
 	}
@@ -99,7 +103,7 @@ func Run(ctx context.Context, o Options, stores []Store) (*Report, error) {
 		return nil, ErrStopped
 	}
 	cpu := cpuTime()
-	measured, err := o.phase(ctx, "run", o.Duration, workers)
+	measured, err := o.phase(ctx, "run", o.Duration, workers, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -168,14 +172,20 @@ type measurement struct {
 	phase  *phase
 	meters []*meter
 	gaps   *gaps
+	parts  []string
+	// partGaps are those of each part.
+	partGaps []*gaps
 }
 
 // phase lets the workers run for a while. Operations that began in the phase are waited for, and count: to leave
 // the last ones out would be to leave the slow ones out.
-func (o *Options) phase(ctx context.Context, name string, d time.Duration, workers []*worker) (*measurement, error) {
-	m := &measurement{phase: newPhase(d, o.Rate, o.Stop), gaps: &gaps{}}
+func (o *Options) phase(ctx context.Context, name string, d time.Duration, workers []*worker, parts []string) (*measurement, error) {
+	m := &measurement{phase: newPhase(d, o.Rate, o.Stop), gaps: &gaps{}, parts: parts}
+	for range parts {
+		m.partGaps = append(m.partGaps, &gaps{})
+	}
 	for range workers {
-		meter := &meter{gaps: m.gaps}
+		meter := newMeter(m.gaps, m.partGaps)
 		if o.Progress != nil {
 			meter.recent = newHistogram(progressDigits)
 		}

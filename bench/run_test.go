@@ -216,6 +216,47 @@ func TestLongestGap(t *testing.T) {
 	})
 }
 
+// parted is a store of two parts: even records and odd ones.
+type parted struct{ *fake }
+
+func (parted) Parts() []string { return []string{"even", "odd", "never asked"} }
+
+func (parted) Part(key string) int { return int(key[len(key)-1]) % 2 }
+
+func TestGapsOfParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, "gets")
+		o.Clients, o.Duration = 2, 10*time.Second
+		f := filled(&o)
+		begin := time.Now()
+		f.before = func(_ context.Context, _, key string) error {
+			if d := time.Since(begin); d > 3*time.Second && d < 5*time.Second && (parted{}).Part(key) == 1 {
+				return &Error{Failure: Unavailable}
+			}
+			return nil
+		}
+		slow(f)
+		r, err := Run(t.Context(), o, []Store{parted{f}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.LongestGap.Seconds > 0.1 {
+			t.Errorf("gap %v of all: even records were served all the time", r.LongestGap)
+		}
+		if len(r.Parts) != 2 || r.Parts[0].LongestGap.Seconds > 0.1 || r.Parts[1].Name != "odd" ||
+			r.Parts[1].LongestGap.Seconds < 2 || r.Parts[1].LongestGap.Seconds > 2.1 {
+			t.Errorf("parts %v, want a gap of 2s in odd", r.Parts)
+		}
+		if sum := r.Parts[0].Tried + r.Parts[1].Tried; sum != r.Total.Count+r.Total.Errors[Unavailable] {
+			t.Errorf("%d operations on the parts, %+v in all", sum, r.Total)
+		}
+		var text bytes.Buffer
+		if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "            in odd 2") {
+			t.Errorf("error %v, text:\n%s", err, &text)
+		}
+	})
+}
+
 func TestGapReachesToTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options(t, "c")
@@ -484,7 +525,7 @@ func TestReportForms(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"50% read, 50% read-modify-write", "zipfian", "p99.9", "read-modify-write", "errors      none", "no success  for ",
+	for _, want := range []string{"50% read, 50% read-modify-write", "zipfian", "p99.9", "read-modify-write", "errors      none", "longest gap ",
 		"open loop   backlog", "driver ", "h.jsonl", "8 over 1 connection, 5000 operations a second"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("text lacks %q:\n%s", want, &text)

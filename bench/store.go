@@ -23,6 +23,17 @@ type Store interface {
 	Close() error
 }
 
+// Parted is a store whose keys lie in parts that fail by themselves, such as shards. What all
+// clients together see hides that one part stands still while others serve; so the
+// longest gap of each part is reported as well.
+type Parted interface {
+	Store
+	// Parts names the parts.
+	Parts() []string
+	// Part is the index of the key's part in Parts.
+	Part(key string) int
+}
+
 // Failure is a way for a call to fail, under the name it has in reports.
 type Failure string
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -19,8 +20,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	if n := r.Total.Retries; n > 0 {
 		fmt.Fprintf(&b, "retries     %d, after a version mismatch\n", n)
 	}
-	fmt.Fprintf(&b, "no success  for %v at most, from %.3fs on (%s)\n", seconds(r.LongestGap.Seconds),
-		r.LongestGap.Offset, r.LongestGap.Began.Format("15:04:05.000"))
+	fmt.Fprintf(&b, "longest gap %s\n", r.LongestGap)
+	if len(r.Parts) > 0 {
+		worst := slices.MaxFunc(r.Parts, func(a, b Part) int { return cmp.Compare(a.LongestGap.Seconds, b.LongestGap.Seconds) })
+		fmt.Fprintf(&b, "            in %s %s\n", worst.Name, worst.LongestGap)
+	}
 	if o := r.OpenLoop; o != nil {
 		fmt.Fprintf(&b, "open loop   backlog %d at most", o.MaxBacklog)
 		if o.Lag != nil {
@@ -55,8 +59,11 @@ func (r *Report) heading(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "clients     %d over %s, %s\n", s.Clients, count(s.Connections, "connection"), loop)
 	if c := r.Target.Cluster; c != nil {
-		fmt.Fprintf(b, "cluster     %s, %s, %s, suspect after %v, on this machine; %s\n", count(c.Nodes, "node"), count(c.Shards, "shard"),
-			count(c.Replicas, "replica"), seconds(c.SuspectAfter), c.Ringward)
+		fmt.Fprintf(b, "cluster     %s, %s, %s", count(c.Nodes, "node"), count(c.Shards, "shard"), count(c.Replicas, "replica"))
+		if c.SuspectAfter > 0 {
+			fmt.Fprintf(b, ", suspect after %v", seconds(c.SuspectAfter))
+		}
+		fmt.Fprintf(b, ", on this machine; %s\n", c.Ringward)
 	} else {
 		fmt.Fprintf(b, "cluster     %s\n", strings.Join(r.Target.Endpoints, ","))
 	}
@@ -95,6 +102,10 @@ func (r *Report) table(b *strings.Builder) {
 		fmt.Fprintf(t, "%d\t\n", errors)
 	}
 	t.Flush()
+}
+
+func (g Gap) String() string {
+	return fmt.Sprintf("%v without a success, from %.3fs on (%s)", seconds(g.Seconds), g.Offset, g.Began.Format("15:04:05.000"))
 }
 
 func mix(shares map[string]float64) string {

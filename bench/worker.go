@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
-
-	"github.com/ringward/ringward/bench/history"
 )
 
 // maxRetries bounds the attempts of one read-modify-write. Each mismatch means that another
@@ -24,22 +22,23 @@ type worker struct {
 	choose   chooser
 	values   *values
 	inserts  *inserts
+	part     func(key string) int
 	// pending is a record whose insert failed: it is tried again, so that none stays missing.
 	pending *uint64
 }
 
-func newWorkers(o *Options, stores []Store, in *inserts, r *history.Recorder) []*worker {
+func newWorkers(o *Options, stores []Store, in *inserts, part func(key string) int) []*worker {
 	run := uint64(time.Now().UnixNano())
 	choose := newChooser(o.Distribution, o.Records, in)
 	workers := make([]*worker, o.Clients)
 	for i := range workers {
 		rng := rand.New(rand.NewPCG(o.Seed, uint64(i)))
 		store := stores[i%len(stores)]
-		if r != nil {
-			store = recorded{store, r.Client()}
+		if o.History != nil {
+			store = recorded{store, o.History.Client()}
 		}
 		workers[i] = &worker{id: i, store: store, workload: o.Workload, rng: rng, choose: choose,
-			values: newValues(run, i, o.ValueSize, rng), inserts: in}
+			values: newValues(run, i, o.ValueSize, rng), inserts: in, part: part}
 	}
 	return workers
 }
@@ -56,29 +55,38 @@ func (w *worker) run(ctx context.Context, p *phase, m *meter) {
 			m.began(now-from, p.backlog(now))
 		}
 		op := w.workload.pick(w.rng)
-		retries, err := w.perform(ctx, op)
-		m.ended(op, from, p.now(), p.end.Load(), retries, failureOf(err))
+		key := w.key(op)
+		retries, err := w.perform(ctx, op, key)
+		m.ended(ending{op: op, part: w.part(key), from: from, now: p.now(), end: p.end.Load(), retries: retries, failure: failureOf(err)})
 	}
 }
 
+// key chooses the key of the next operation.
+func (w *worker) key(op OpType) string {
+	if op != Insert {
+		return Key(w.choose(w.rng))
+	}
+	if w.pending == nil {
+		record := w.inserts.take()
+		w.pending = &record
+	}
+	return Key(*w.pending)
+}
+
 // perform does one operation.
-func (w *worker) perform(ctx context.Context, op OpType) (retries int, err error) {
+func (w *worker) perform(ctx context.Context, op OpType, key string) (retries int, err error) {
 	switch op {
 	case Read:
-		_, _, err = w.store.Get(ctx, Key(w.choose(w.rng)))
+		_, _, err = w.store.Get(ctx, key)
 	case Update:
-		_, err = w.store.Put(ctx, Key(w.choose(w.rng)), w.values.next())
+		_, err = w.store.Put(ctx, key, w.values.next())
 	case Insert:
-		if w.pending == nil {
-			record := w.inserts.take()
-			w.pending = &record
-		}
-		if _, err = w.store.Put(ctx, Key(*w.pending), w.values.next()); err == nil {
+		if _, err = w.store.Put(ctx, key, w.values.next()); err == nil {
 			w.inserts.inserted(*w.pending)
 			w.pending = nil
 		}
 	case ReadModifyWrite:
-		return w.readModifyWrite(ctx, Key(w.choose(w.rng)))
+		return w.readModifyWrite(ctx, key)
 	}
 	return 0, err
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,7 @@ func (r *Report) OK() bool { return r.Verdict == Linearizable }
 
 // shownOps bounds the calls that String shows of one violation, shownKeys the violations.
 const (
-	shownOps  = 40
+	shownOps  = 20
 	shownKeys = 3
 )
 
@@ -63,11 +64,12 @@ func (r *Report) String() string {
 		}
 		fmt.Fprintf(&b, "\nkey %q: %s", v.Key, v.Reason)
 		for i := range v.Ops {
-			if i == shownOps {
-				fmt.Fprintf(&b, "\n  and %d more", len(v.Ops)-shownOps)
-				break
+			// The last ones are those beside the call that does not fit.
+			if hidden := len(v.Ops) - shownOps; i == 0 && hidden > 0 {
+				fmt.Fprintf(&b, "\n  %d calls, and then", hidden)
+			} else if i >= hidden {
+				fmt.Fprintf(&b, "\n  %v", &v.Ops[i])
 			}
-			fmt.Fprintf(&b, "\n  %v", &v.Ops[i])
 		}
 	}
 	if n := len(r.Undecided); n > 0 {
@@ -136,37 +138,70 @@ func checkKey(calls []Op, fresh bool, deadline time.Time) (v *Violation, decided
 			return &Violation{Reason: err.Error(), Ops: calls[i : i+1]}, true
 		}
 	}
+	ops, decided := contradiction(calls, fresh, deadline)
+	if ops == nil {
+		return nil, decided
+	}
+	return shrink(calls, ops, fresh, deadline), true
+}
+
+// contradiction returns calls that together have no order, nil where there are none.
+func contradiction(calls []Op, fresh bool, deadline time.Time) (ops []Op, decided bool) {
 	segments, seam := split(calls, fresh)
 	if seam != nil {
-		return &Violation{Reason: describe(seam), Ops: seam}, true
+		return seam, true
 	}
 	decided = true
 	for _, s := range segments {
-		v, ok := checkSegment(&s, deadline)
-		if v != nil {
-			return v, true
+		left := time.Until(deadline)
+		if left <= 0 {
+			return nil, false
 		}
-		decided = decided && ok
+		switch porcupine.CheckOperationsTimeout(model(s.begin), s.operations(), left) {
+		case porcupine.Illegal:
+			return s.ops(), true
+		case porcupine.Unknown:
+			decided = false
+		}
 	}
 	return nil, decided
 }
 
-// checkSegment searches for an order of the segment's calls.
-func checkSegment(s *segment, deadline time.Time) (v *Violation, decided bool) {
-	left := time.Until(deadline)
-	if left <= 0 {
-		return nil, false
+// shrink finds the call by whose end the calls on a key ceased to have an order. What was known at any
+// moment of a history that has an order, has one too; so that moment can be
+// searched for by halves. If time runs out, what was found so far, ops, is shown.
+func shrink(calls, ops []Op, fresh bool, deadline time.Time) *Violation {
+	var ends []Op
+	for _, o := range calls {
+		if o.Outcome != Unknown {
+			ends = append(ends, o)
+		}
 	}
-	switch porcupine.CheckOperationsTimeout(model(s.begin), s.operations(), left) {
-	case porcupine.Ok:
-		return nil, true
-	case porcupine.Illegal:
-		return &Violation{
-			Reason: fmt.Sprintf("no order of these %d calls explains what they were told", len(s.calls)),
-			Ops:    s.ops(),
-		}, true
+	slices.SortFunc(ends, func(a, b Op) int { return cmp.Compare(a.Return, b.Return) })
+	n := sort.Search(len(ends)-1, func(i int) bool {
+		found, _ := contradiction(knownAt(calls, ends[i].Return), fresh, deadline)
+		if found != nil {
+			ops = found
+		}
+		return found != nil
+	})
+	return &Violation{Reason: fmt.Sprintf("no order of the calls explains how this one ended: %v", &ends[n]), Ops: ops}
+}
+
+// knownAt is what was known of the calls at a moment: those that had not ended may or may not
+// have taken effect.
+func knownAt(calls []Op, now int64) []Op {
+	var known []Op
+	for _, o := range calls {
+		if o.Call > now {
+			continue
+		}
+		if o.Outcome != Unknown && o.Return > now {
+			o.Outcome, o.Version, o.Return = Unknown, 0, 0
+		}
+		known = append(known, o)
 	}
-	return nil, false
+	return known
 }
 
 // operations are the calls as Porcupine takes them.

@@ -1,0 +1,52 @@
+// Command ringward-bench measures a Ringward cluster, and checks that it kept its promises.
+//
+//	ringward-bench run    runs a workload and reports throughput, latencies and errors
+//	ringward-bench check  judges a history that an earlier run kept
+//
+// Run uses the cluster that --endpoints or RINGWARD_ENDPOINTS names. Without either it starts one on this
+// machine, of real processes, and leaves nothing of it behind.
+//
+// The report goes to standard output, as text for people or with -o json for programs; package
+// bench documents it. All else goes to standard error. Ctrl-C or SIGTERM ends the measurement, and what was
+// measured by then is reported; a second one gives up.
+//
+// The exit code says how it ended:
+//
+//	0  done
+//	1  it failed, no operation succeeded, or the history is not linearizable or could not be decided
+//	2  the command makes no sense
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/bench/internal/stores"
+)
+
+func main() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	stop := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		close(stop)
+		<-signals
+		cancel()
+		// The third one ends the process at once.
+		signal.Reset()
+	}()
+	p := &program{
+		stdout:  os.Stdout,
+		stderr:  os.Stderr,
+		stop:    stop,
+		open:    stores.Ringward,
+		start:   cluster.Start,
+		command: os.Args,
+	}
+	os.Exit(p.run(ctx, os.Args[1:]))
+}
