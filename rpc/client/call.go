@@ -156,7 +156,6 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 	}
 	routes := o.client.routes.Load()
 	n := routes.pick(o.shard, o.op.Kind != shard.Get, o.turn(), o.avoid)
-	before := n.answers.Load()
 	o.attempts++
 	a := attempts.Get().(*attempt)
 	o.submit(n, a)
@@ -188,9 +187,6 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 			if o.client.doubt(n); steps < attemptSteps {
 				steps++
 				continue
-			}
-			if n.answers.Load() == before {
-				n.suspect.Store(true)
 			}
 			o.last = fmt.Errorf("no answer from %s within %v", n.address, o.client.options.attemptTimeout)
 		}

@@ -88,8 +88,12 @@ func TestAnExpiredSessionAfterADoubtIsSaid(t *testing.T) {
 	if value, err := client.Get(t.Context(), "k"); err != nil || value.Version != 2 {
 		t.Errorf("Get = %+v, %v, want version 2", value, err)
 	}
+	before := len(c.sightings(put))
 	if _, err := client.Put(t.Context(), "k", nil); err != nil {
 		t.Errorf("the next write does not get a new session: %v", err)
+	}
+	if n := len(c.sightings(put)) - before; n != 1 {
+		t.Errorf("the next write was sent %d times, want once, under a new session", n)
 	}
 }
 

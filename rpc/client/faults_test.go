@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ringward/ringward/rpc/kvpb"
+	"github.com/ringward/ringward/shard"
 )
 
 // first plays f for the first operation of a kind, and serves all else.
@@ -71,6 +72,10 @@ func TestAWriteIsRepeatedUnderOneIdentity(t *testing.T) {
 			}
 			if n := len(puts); n < 2 || n > 2 && !f.silent {
 				t.Errorf("the write was sent %d times, want 2", n)
+			}
+			// A refusal is the head's to give. Who did not answer is not asked again at once.
+			if gone := f.silent || f.drop; gone && puts[0].node == puts[1].node {
+				t.Errorf("the second attempt went to node %d as well", puts[1].node.id)
 			}
 			value, err := client.Get(t.Context(), "k")
 			if err != nil || value.Version != version {
@@ -163,28 +168,56 @@ func TestAHangingHeadIsLeftWithTheNews(t *testing.T) {
 	}
 }
 
+func TestNewsEndsPausesAndGrudges(t *testing.T) {
+	c := newCluster(t, 2, []int{0, 1})
+	client := c.open(WithRefresh(time.Hour))
+	routes := client.routes.Load()
+	n := routes.members[0][0]
+	refusal := shard.Result{Status: shard.OutcomeUnknown}
+	newCall := func() *call {
+		o := &call{client: client, ctx: t.Context(), pauses: 5, avoid: routes.members[0][1]}
+		o.op.Kind, o.op.Shard = shard.Put, 1
+		return o
+	}
+	o := newCall()
+	if o.answered(routes, n, refusal); o.pauses != 5 || o.avoid != n {
+		t.Errorf("after a failure without news: %d pauses, avoiding %p; want 5, %p", o.pauses, o.avoid, n)
+	}
+	o = newCall()
+	refusal.Chain = shard.Chain{{Shard: 1, Epoch: 4, Members: []shard.NodeID{101, 100}}}
+	if o.answered(routes, n, refusal); o.pauses != 0 || o.avoid != nil {
+		t.Errorf("after news: %d pauses, avoiding %p; want none", o.pauses, o.avoid)
+	}
+	// The same news again, to a call that was sent before it.
+	o = newCall()
+	if o.answered(routes, n, refusal); o.pauses != 0 || o.avoid != nil {
+		t.Errorf("after news that others had: %d pauses, avoiding %p; want none", o.pauses, o.avoid)
+	}
+	o = newCall()
+	if o.answered(client.routes.Load(), n, refusal); o.pauses != 5 || o.avoid != n {
+		t.Errorf("after old news: %d pauses, avoiding %p; want 5, %p", o.pauses, o.avoid, n)
+	}
+}
+
 func withAskPatience(d time.Duration) Option { return func(o *options) { o.askPatience = d } }
 
 // A node that says nothing at all is passed over, gets a new connection, and is used
 // again when it speaks.
 func TestASilentNodeIsPassedOver(t *testing.T) {
 	c := newCluster(t, 3, []int{0, 1})
-	client := c.open(WithTimeout(time.Minute), WithAttemptTimeout(100*time.Millisecond), withAskPatience(20*time.Millisecond))
+	client := c.open(WithTimeout(time.Minute), WithAttemptTimeout(100*time.Millisecond), withAskPatience(200*time.Millisecond))
 	if _, err := client.Put(t.Context(), "k", nil); err != nil {
 		t.Fatal(err)
 	}
 	silent := c.nodes[0]
 	silent.mute.Store(true)
 	c.play(func(n *fakeNode, _ *kvpb.Operation) fate { return fate{silent: n.mute.Load()} })
-	if _, err := client.Put(t.Context(), "k", nil); err != nil {
-		t.Fatal(err)
-	}
-	before := len(c.sightings(put))
-	if _, err := client.Put(t.Context(), "k", nil); err != nil {
-		t.Fatal(err)
-	}
-	if puts := c.sightings(put)[before:]; puts[0].node == silent {
-		t.Error("the write after the one that found out went to the silent node")
+	for asked := silent; asked == silent; { // at first writes find out, then they know
+		before := len(c.sightings(put))
+		if _, err := client.Put(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		asked = c.sightings(put)[before].node
 	}
 	c.until("the client to break the stream to the silent node", func() bool { return silent.ended.Load() > 0 })
 
@@ -194,7 +227,7 @@ func TestASilentNodeIsPassedOver(t *testing.T) {
 		if _, err := client.Put(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
-		back = c.sightings(put)[before].node == silent
+		back = c.sightings(put)[before].node == silent && client.routes.Load().suspects() == 0
 	}
 }
 

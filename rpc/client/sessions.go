@@ -56,7 +56,8 @@ type grant struct {
 func (s *sessions) begin() (place, *ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil && s.waiting.Len() == 0 {
+	if s.current != nil {
+		// While somebody waits the window is full, so nobody is let past.
 		if id, ok := s.current.Begin(); ok {
 			return place{s.current, id}, nil
 		}
