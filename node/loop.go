@@ -56,7 +56,7 @@ func (l *loop) run(ctx context.Context) {
 		spare = taken
 		if ticked {
 			now := time.Now()
-			l.host.Tick(now.Sub(last) > 3*l.tick)
+			l.host.Tick(l.node.stopping.Load() || now.Sub(last) > 3*l.tick)
 			last = now
 			ticks++
 			l.node.beat(l.member, ticks)

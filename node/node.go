@@ -46,6 +46,9 @@ type Node struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
+	// stopping: the node accuses nobody any more. Where a whole cluster is stopped, others are gone already.
+	stopping atomic.Bool
+
 	failure sync.Once
 	err     error
 	done    chan struct{} // closed when the node has failed or was stopped
@@ -173,6 +176,7 @@ func (n *Node) fail(err error) {
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop.Do(func() {
 		n.log.Info("node is stopping")
+		n.stopping.Store(true)
 		n.close(ctx)
 		n.failure.Do(func() { close(n.done) })
 	})
