@@ -2,6 +2,8 @@ package sequencer
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/ringward/ringward/shard"
@@ -58,5 +60,95 @@ func TestPlace(t *testing.T) {
 				t.Errorf("loads from %d to %d, want them %d apart at most: %v", least, most, c.spread, got)
 			}
 		})
+	}
+}
+
+func TestPlaceRefuses(t *testing.T) {
+	many := make([]shard.NodeID, MaxPlaced+1)
+	for i := range many {
+		many[i] = shard.NodeID(i + 1)
+	}
+	for _, c := range []struct {
+		name     string
+		ring     Ring
+		nodes    []shard.NodeID
+		replicas int
+		want     string
+	}{
+		{"a ring that is none", Ring{}, ids("ab"), 1, "ring of 0 shards"},
+		{"no nodes", NewRing(1), nil, 1, "0 nodes"},
+		{"too many nodes", NewRing(1), many, 1, "1025 nodes"},
+		{"no replicas", NewRing(1), ids("ab"), 0, "0 replicas"},
+		{"too many replicas", NewRing(1), many[:100], shard.MaxMembers + 1, "65 replicas"},
+		{"more replicas than nodes", NewRing(1), ids("ab"), 3, "3 replicas on 2 nodes"},
+		{"a node twice", NewRing(1), ids("aba"), 2, "every node once"},
+		{"node 0", NewRing(1), []shard.NodeID{1, 0}, 2, "id zero"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got, err := Place(c.ring, c.nodes, c.replicas); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v %v, want an error with %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+// TestPlaceIsRepeatable: every node that is asked comes to the same placement.
+func TestPlaceIsRepeatable(t *testing.T) {
+	first, err := Place(NewRing(7), ids("abcde"), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if again, err := Place(NewRing(7), ids("abcde"), 3); err != nil || !reflect.DeepEqual(again, first) {
+			t.Errorf("%v %v, the first time %v", again, err, first)
+		}
+	}
+}
+
+func placed(shards ...string) (cs []shard.Configuration) {
+	for i, members := range shards {
+		cs = append(cs, shard.Configuration{Shard: shard.ID(i + 1), Epoch: 1, Members: ids(members)})
+	}
+	return cs
+}
+
+func TestCover(t *testing.T) {
+	for _, c := range []struct {
+		shards []string
+		want   int
+	}{
+		{[]string{"a"}, 0},
+		{[]string{"abc"}, 0},
+		{[]string{"ab", "ac"}, 0},
+		{[]string{"ab", "bc", "ca"}, 1},
+		{[]string{"ab", "cd"}, 1},
+		{[]string{"ab", "cd", "ef"}, 2},
+		{[]string{"a", "b", "c", "d"}, 3},
+		{[]string{"ab", "cd", "ac", "bd"}, 1},
+		{[]string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, maxCover},
+	} {
+		if got := Cover(placed(c.shards...)); got != c.want {
+			t.Errorf("covering number of %v: %d, want %d", c.shards, got, c.want)
+		}
+	}
+}
+
+func TestLongestRun(t *testing.T) {
+	for _, c := range []struct {
+		shards []string
+		n      string
+		want   int
+	}{
+		{[]string{"ab", "cd", "ef"}, "a", 1},
+		{[]string{"ab", "cd", "ef"}, "g", 0},
+		{[]string{"ab", "bc", "ca"}, "b", 2},
+		{[]string{"ab", "bc", "ca"}, "a", 2}, // across the seam
+		{[]string{"ab", "cd", "ae", "fa"}, "a", 3},
+		{[]string{"ab", "ac", "ad"}, "a", 3},
+		{[]string{"a"}, "a", 1},
+	} {
+		if got := LongestRun(placed(c.shards...), id(c.n)); got != c.want {
+			t.Errorf("longest run of %s in %v: %d, want %d", c.n, c.shards, got, c.want)
+		}
 	}
 }

@@ -183,8 +183,8 @@ func TestMachineLimits(t *testing.T) {
 	a := newApplier(t)
 	a.apply(Command{Kind: CommandOpenSession})
 	for op := range uint64(MaxUnanswered) {
-		if r := a.apply(as(1, op+1, 1, put("k", "v"))); r.Status != OK {
-			t.Fatalf("op %d: %s", op+1, describeResult(r))
+		if r, err := a.machine.Apply(a.entry(as(1, op+1, 1, put("k", "v")))); err != nil || r.Status != OK {
+			t.Fatalf("op %d: %s %v", op+1, describeResult(r), err)
 		}
 	}
 	// One more is not applied and not recorded: it may come again when there is room.
@@ -203,10 +203,9 @@ func TestMachineLimits(t *testing.T) {
 
 func TestMachineSessionLimit(t *testing.T) {
 	a := newApplier(t)
-	for range MaxSessions {
-		if _, err := a.machine.Apply(a.entry(Command{Kind: CommandOpenSession})); err != nil {
-			t.Fatal(err)
-		}
+	a.apply(Command{Kind: CommandOpenSession})
+	for i := range SessionID(MaxSessions - 1) {
+		a.machine.sessions[1000+i] = &session{floor: 1}
 	}
 	if r := a.apply(Command{Kind: CommandOpenSession}); r.Status != Overloaded || !strings.Contains(r.Reason, fmt.Sprint(MaxSessions)) {
 		t.Errorf("beyond the limit: %s", describeResult(r))
