@@ -266,30 +266,24 @@ func TestShortcutsAgreeWithTheSearch(t *testing.T) {
 	}
 }
 
-// TestSegmentsAgreeWithTheWhole does the same with histories of more than one segment.
-func TestSegmentsAgreeWithTheWhole(t *testing.T) {
-	verdicts := map[bool]int{}
-	for seed := range uint64(300) {
-		h := simulate(seed, 3*segmentSize, 4, uses{conditions: seed%2 == 0})
-		rng := rand.New(rand.NewPCG(seed, 1))
-		for range 1 + rng.IntN(2) {
-			damage(rng, h)
+// TestContendedKeysAreDecided has many calls at once see each of many versions, as a compare-and-swap
+// with retries makes them: a search without places would try the orders of them all.
+func TestContendedKeysAreDecided(t *testing.T) {
+	for _, broken := range []bool{false, true} {
+		var ops []Op
+		for v := range uint64(200) {
+			begin := int64(v * 100)
+			ops = append(ops, at(begin, begin+150, put(Fingerprint(v+1), v+1)))
+			for i := range int64(20) {
+				ops = append(ops, at(begin+i, begin+120+i, get(Fingerprint(v+1), v+1)))
+			}
 		}
-		calls := slices.DeleteFunc(h.Ops, func(o Op) bool { return o.Key != "x" || o.Valid() != nil })
-		inputs, _ := prepare(calls, true)
-		want := search(t, segment{begin: before(true), calls: inputs})
-		segments, seam := split(calls, true)
-		got := seam == nil
-		for _, s := range segments {
-			got = got && search(t, s)
+		if broken {
+			ops = append(ops, at(10_151, 10_160, get(100, 100)))
 		}
-		if got != want {
-			t.Fatalf("seed %d: segments say %v, the whole says %v", seed, got, want)
+		if r := story(true, ops...).Check(time.Minute); r.OK() == broken || r.Verdict == Undecided {
+			t.Errorf("broken %v: %v", broken, r)
 		}
-		verdicts[want]++
-	}
-	if verdicts[true] < 20 || verdicts[false] < 20 {
-		t.Errorf("too one-sided to show anything: %v", verdicts)
 	}
 }
 

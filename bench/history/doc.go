@@ -35,12 +35,15 @@
 //
 // # The search
 //
-// Porcupine searches for the order. Its cost grows with the square of the number of calls on a key,
-// and a popular key has many; so a key's calls are first sorted by the version at which they must have
-// happened and cut into segments. Segments are searched one by one; that no call in a
-// later one ended before a call in an earlier one began is checked directly. Both
-// together say the same as one search over the whole (see segment.go). Keys
-// where some call has no such version (deletes) are searched whole.
+// Porcupine searches for the order. A search may take forever, and in memory it grows with the square of the
+// number of calls on a key; a popular key has many, and many at once. Versions help: most calls know the
+// version at which they happened, so there is one order that explains them if any does. What calls in doubt
+// did is found out first, from what others were told (place.go). Then the calls are sorted, cut into
+// segments, and Porcupine is left to confirm that order segment by segment; that no call in a
+// later one ended before a call in an earlier one began is checked directly (segment.go). All of this
+// says what a plain search over the whole says, and the tests hold it to that.
+//
+// Keys that were deleted leave calls without a version. They are searched plainly.
 //
 // The package knows no client and no network: the recorder is told, and never calls.
 package history

@@ -21,6 +21,7 @@ type state struct {
 	exact   bool        // present only
 	value   Fingerprint // present and valued only
 	valued  bool
+	placed  int // how many placed calls were carried out
 }
 
 // before is the state of a key before the first call on it.
@@ -62,11 +63,22 @@ type input struct {
 	// given a moment any more. The search needs no more than the versions
 	// to find that out, but much longer.
 	after uint64
+	// place is the call's place in the one order that its segment can have, from 1; 0: any.
+	place int
 }
 
-// step carries out one call. It reports false if the call cannot end as it did in
-// this state.
+// step carries out one call. It reports false if the call cannot come now, or cannot end as it did
+// in this state.
 func (s state) step(o input) (state, bool) {
+	next, ok := s.carryOut(o)
+	if o.place > 0 {
+		ok = ok && o.place == s.placed+1
+		next.placed = s.placed + 1
+	}
+	return next, ok
+}
+
+func (s state) carryOut(o input) (state, bool) {
 	switch o.Outcome {
 	case Unknown:
 		return s.maybe(o.Op), true

@@ -15,8 +15,8 @@ type segment struct {
 	calls []input
 }
 
-// split cuts the calls on one key into segments, each of which has an order if and only if the
-// whole has one, provided that no two calls of different segments are in the
+// split cuts the calls on one key into segments and gives each call its place in its segment. The
+// segments have orders if and only if the whole has one, provided that no two calls of different segments are in the
 // wrong order in time: then it reports those two.
 //
 // Why that is so: a call that knows a version has its place in the one order the versions give.
@@ -39,6 +39,9 @@ func split(calls []Op, fresh bool) ([]segment, []Op) {
 	var segments []segment
 	for rest := whole; len(rest.calls) > 0; {
 		n := min(segmentSize, len(rest.calls))
+		for i := range n {
+			rest.calls[i].place = i + 1
+		}
 		segments = append(segments, segment{rest.begin, rest.calls[:n]})
 		rest = segment{stateAfter(rest.begin, rest.calls[:n]), rest.calls[n:]}
 	}
@@ -59,6 +62,7 @@ func stateAfter(s state, calls []input) state {
 	for _, o := range calls {
 		s, _ = s.step(o)
 	}
+	s.placed = 0 // in the next segment
 	return s
 }
 
