@@ -36,9 +36,14 @@ func (p *phase) watch(done <-chan struct{}) {
 	select {
 	case <-done:
 	case <-p.stop:
-		if now := p.now(); now < p.end.Load() {
-			p.end.Store(now)
-		}
+		p.halt()
+	}
+}
+
+// halt ends the phase now, unless it is over.
+func (p *phase) halt() {
+	now := p.now()
+	for end := p.end.Load(); now < end && !p.end.CompareAndSwap(end, now); end = p.end.Load() {
 	}
 }
 
@@ -64,6 +69,8 @@ func (p *phase) next() (from int64, ok bool) {
 		select {
 		case <-t.C:
 		case <-p.stop:
+			// The worker may see it before watch does.
+			p.halt()
 			p.taken.Add(-1)
 			return 0, false
 		}

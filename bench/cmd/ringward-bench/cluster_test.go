@@ -18,7 +18,7 @@ import (
 // TestOwnCluster runs everything for real: processes, disks, sockets, the SDK. Afterwards nothing of it may be left.
 func TestOwnCluster(t *testing.T) {
 	ringward := filepath.Join(t.TempDir(), "ringward")
-	if out, err := exec.Command("go", "build", "-o", ringward, "github.com/ringward/ringward/node/cmd/ringward").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", ringward, "github.com/ringward/ringward/node/cmd/ringward").CombinedOutput(); err != nil {
 		t.Fatalf("building ringward: %v\n%s", err, out)
 	}
 	tmp := t.TempDir()
