@@ -31,7 +31,6 @@ type node struct {
 	work      []shard.Work
 	applying  bool
 	ticks     int
-	suspected int // events, for the report
 }
 
 func newNode(w *world, id shard.NodeID) *node {
