@@ -17,20 +17,20 @@ type node struct {
 	id   shard.NodeID
 	disk *disk
 
-	up        bool
-	life      int // rises with each boot and each crash, so that what belongs to another life is known as such
-	boots     uint64
-	pausedTo  moment
-	host      *engine.Host
-	inbox     []func()
-	waking    bool
-	lastTick  moment
-	machines  map[shard.ID]*shard.Machine
-	contents  map[shard.ID]*contents
-	hosted    []shard.ID // of the machines
-	work      []shard.Work
-	applying  bool
-	ticks     int
+	up       bool
+	life     int // rises with each boot and each crash, so that what belongs to another life is known as such
+	boots    uint64
+	pausedTo moment
+	host     *engine.Host
+	inbox    []func()
+	waking   bool
+	lastTick moment
+	machines map[shard.ID]*shard.Machine
+	contents map[shard.ID]*contents
+	hosted   []shard.ID // of the machines
+	work     []shard.Work
+	applying bool
+	ticks    int
 }
 
 func newNode(w *world, id shard.NodeID) *node {
