@@ -24,25 +24,14 @@ func syncDir(fs vfs.FS, dir string) error {
 
 // makeDir makes a directory with all its parents, durably.
 func makeDir(fs vfs.FS, dir string) error {
-	// A parent that exists may be left from an attempt that did not come to its
-	// sync, so the innermost one is synced in any case.
-	parents := []string{fs.PathDir(dir)}
-	for {
-		parent := parents[len(parents)-1]
-		_, err := fs.Stat(parent)
-		if err == nil {
-			break
-		}
-		if !oserror.IsNotExist(err) {
-			return err
-		}
-		parents = append(parents, fs.PathDir(parent))
-	}
 	if err := fs.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	for _, parent := range parents {
-		if err := syncDir(fs, parent); err != nil {
+	// All of them: one that exists may be left from an attempt that did not come this far.
+	for child, parent := dir, fs.PathDir(dir); parent != child; child, parent = parent, fs.PathDir(parent) {
+		err := syncDir(fs, parent)
+		// A directory that the node may not read is none that it has made.
+		if err != nil && !oserror.IsPermission(err) {
 			return err
 		}
 	}

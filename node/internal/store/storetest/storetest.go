@@ -37,6 +37,7 @@ func Run(t *testing.T, make func(t *testing.T) Directory) {
 		"Trim":                  testTrim,
 		"TrimHeld":              testTrimHeld,
 		"TrimAfterCut":          testTrimAfterCut,
+		"TrimInherited":         testTrimInherited,
 		"TrimBesideAppend":      testTrimBesideAppend,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -139,6 +139,22 @@ func (f *fixture) apply(h *History, upTo shard.Seqno) *shard.Machine {
 	return m
 }
 
+// testTrimInherited: an activation makes older entries void, and not those that it brings.
+func testTrimInherited(f *fixture) {
+	f.init(1)
+	h := f.histories[1]
+	f.append(h.Put("applied"), h.Put("void"), h.Promise(f.s.Node()), h.Activate(1, "i", "j"))
+	f.sync()
+	f.apply(h, 1)
+	for range 3 {
+		f.reopen()
+		f.checkReplicas()
+		_, err := f.s.Trim()
+		f.check(err)
+	}
+	f.checkMachine(h)
+}
+
 func testTrimBesideAppend(f *fixture) {
 	f.init(2)
 	done, stopped := make(chan struct{}), make(chan error, 1)
