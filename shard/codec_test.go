@@ -80,6 +80,8 @@ func TestRecordCodec(t *testing.T) {
 		"a shard beyond 32 bit": {byte(RecordPromise), 0x80, 0x80, 0x80, 0x80, 0x10},
 		"kind 0":                {0, 1},
 		"no chain":              AppendRecord(nil, Record{Shard: 1, Kind: RecordPromise}),
+		"a member twice":        AppendRecord(nil, Record{Shard: 1, Kind: RecordPromise, Chain: chainOf(1, "aba")}),
+		"an entry of epoch 0":   AppendRecord(nil, Record{Shard: 1, Kind: RecordEntry, Entry: NewEntry(0, 1, 0, []byte{3})}),
 		"lineage that falls":    AppendRecord(nil, Record{Shard: 1, Kind: RecordActivate, Lineage: Lineage{{2, 1}, {1, 1}}}),
 		"a count beyond the end": append(AppendRecord(nil, Record{Shard: 1, Kind: RecordActivate})[:13],
 			0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),

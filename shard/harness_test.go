@@ -312,6 +312,9 @@ func describe(m Message) string {
 	if len(m.Entries) > 0 {
 		add("entries=%s", describeEntries(m.Entries))
 	}
+	for _, t := range m.Traces {
+		add("trace of %d=%s", t.Seqno, t.Parent)
+	}
 	return s
 }
 
@@ -389,6 +392,10 @@ func describeEvent(e Event) string {
 		return fmt.Sprintf("is synced at %v", e.To)
 	case EventIncomparable:
 		return fmt.Sprintf("finds %s incomparable", name(e.Node))
+	case EventEntered:
+		return fmt.Sprintf("takes %v of trace %s", e.To, e.Trace)
+	case EventSettled:
+		return fmt.Sprintf("settles %v of trace %s", e.To, e.Trace)
 	}
 	return e.Kind.String()
 }

@@ -313,3 +313,73 @@ func TestMachineCommit(t *testing.T) {
 		t.Errorf("replayed: %s %v", describeResult(r), err)
 	}
 }
+
+// failing is contents on a disk that fails at the given call, and at all later ones.
+type failing struct {
+	*contents
+	calls int
+}
+
+var errDisk = errors.New("the disk failed")
+
+func (f *failing) fail() error {
+	if f.calls--; f.calls < 0 {
+		return errDisk
+	}
+	return nil
+}
+
+func (f *failing) Get(key []byte) ([]byte, bool, error) {
+	if err := f.fail(); err != nil {
+		return nil, false, err
+	}
+	return f.contents.Get(key)
+}
+
+func (f *failing) Set(key, value []byte) error {
+	return errors.Join(f.fail(), f.contents.Set(key, value))
+}
+
+func (f *failing) Delete(key []byte) error { return errors.Join(f.fail(), f.contents.Delete(key)) }
+
+func (f *failing) Scan(prefix []byte, visit func(key, value []byte) error) error {
+	return errors.Join(f.fail(), f.contents.Scan(prefix, visit))
+}
+
+func (f *failing) Commit() error { return f.fail() }
+
+// TestMachineOnAFailingDisk: whichever call fails, the failure comes out, and nothing is taken for done.
+func TestMachineOnAFailingDisk(t *testing.T) {
+	run := func(c Contents) error {
+		m, err := OpenMachine(c, testRegister(""), decodeTestRegister)
+		if err != nil {
+			return err
+		}
+		for _, c := range []Command{
+			{Kind: CommandOpenSession}, as(1, 1, 1, put("k", "v")), when(2, put("k", "w")), del("k"),
+			{Kind: CommandRegister, Value: []byte("r")}, expire(1, 2),
+		} {
+			seqno, hash := m.Applied()
+			if _, err := m.Apply(NewEntry(1, seqno+1, hash, AppendCommand(nil, c))); err != nil {
+				if now, _ := m.Applied(); now != seqno {
+					t.Errorf("applied up to %d, and %d failed: %v", now, seqno+1, err)
+				}
+				return err
+			}
+			if err := m.Commit(); err != nil {
+				return err
+			}
+		}
+		_, err = m.Read([]byte("k"))
+		return err
+	}
+	count := &failing{contents: newContents(), calls: 1000}
+	if err := run(count); err != nil {
+		t.Fatal(err)
+	}
+	for calls := range 1000 - count.calls {
+		if err := run(&failing{contents: newContents(), calls: calls}); !errors.Is(err, errDisk) {
+			t.Errorf("call %d fails, and what comes out is %v", calls+1, err)
+		}
+	}
+}

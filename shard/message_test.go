@@ -39,6 +39,10 @@ func TestMessageValid(t *testing.T) {
 		{"entries", func(m *Message) { m.Entries = []Entry{e1, e2} }, ""},
 		{"entries with a gap", func(m *Message) { m.Entries = []Entry{e2, e1} }, "entry 1 comes after 2"},
 		{"entries after another position", func(m *Message) { m.Entries = []Entry{e2} }, "entry 2 comes after 0"},
+		{"an entry of no epoch", func(m *Message) { m.Entries = []Entry{NewEntry(0, 1, 0, []byte{3})} }, "epoch 0"},
+		{"an entry beyond all positions", func(m *Message) { m.Last, m.Entries = MaxSeqno, []Entry{NewEntry(1, MaxSeqno+1, 0, []byte{3})} }, "seqnos up to"},
+		{"a trace", func(m *Message) { m.Entries, m.Traces = []Entry{e1, e2}, []Trace{{2, "t"}} }, ""},
+		{"traces of nothing", func(m *Message) { m.Traces = []Trace{{1, "t"}} }, "1 traces for 0 entries"},
 		{"an entry that is too short", func(m *Message) { m.Entries = []Entry{{1}} }, "entry of 1 bytes"},
 		{"an entry that is none", func(m *Message) { m.Entries = []Entry{nil} }, "entry of 0 bytes"},
 	} {

@@ -123,8 +123,17 @@ func TestBrokenInvariants(t *testing.T) {
 			r.Step(Message{Kind: MsgWedge, Shard: 1, From: id("x"), To: m.To, Epoch: 3, Number: 10, Chain: chainOf(1, "ab", "b", "b")})
 			r.Write(Request{Shard: 1, Kind: Put, Token: "w"})
 			r.Read(Request{Shard: 1, Kind: Get, Token: "r"})
-			r.Tick()
+			for range 10 {
+				r.Tick()
+			}
+			r.Reconnect(id("b"))
+			r.Appeared(id("b"))
 			r.Rewrite()
+			r.Learn(chainOf(1, "ab", "b", "b"))
+			r.Inherit(Inheritance{Lineage: Lineage{{1, 0}}})
+			if r.Propose(Command{Kind: CommandRegister}) {
+				t.Error("it stopped, and takes a command")
+			}
 			out := r.Output()
 			if len(out.Send)+len(out.Write)+len(out.Work)+len(out.Events) > 0 {
 				t.Errorf("it stopped, and puts out %+v", out)
@@ -135,6 +144,38 @@ func TestBrokenInvariants(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFitting: a message carries as many entries as it has room for, and always one.
+func TestFitting(t *testing.T) {
+	entries := history(1, 0, 0, 5)
+	size := len(entries[0])
+	for _, c := range []struct{ limit, want int }{
+		{0, 1}, {size - 1, 1}, {size, 1}, {2*size - 1, 1}, {2 * size, 2}, {5 * size, 5}, {99 * size, 5},
+	} {
+		if got := fitting(entries, c.limit); got != c.want {
+			t.Errorf("%d of %d bytes each fit into %d, want %d", got, size, c.limit, c.want)
+		}
+	}
+}
+
+// TestIdleReplica: one that is not ACTIVE has no successor to connect to, and nobody to repeat anything to.
+func TestIdleReplica(t *testing.T) {
+	for _, members := range [][]string{{"a", "c"}, {"b", "c"}} { // b is PENDING as head, and out
+		c := settled(t, 1, "a", "b", "c")
+		c.decide(members...)
+		b := c.node(id("b"))
+		b.replica.Learn(c.chain)
+		c.settle()
+		b.replica.Reconnect(id("c"))
+		b.replica.Appeared(id("c"))
+		for range 50 {
+			b.replica.Tick()
+			if out := b.replica.Output(); len(out.Send)+len(out.Write) > 0 {
+				t.Fatalf("of %v: %+v", members, out)
+			}
+		}
 	}
 }
 

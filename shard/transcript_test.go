@@ -12,7 +12,7 @@ import (
 // replicas put out; `go test ./shard -run Transcripts -rewrite` writes them anew, and the diff is the review.
 //
 //	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N]   epoch 1, empty history
-//	write a k v [session=S op=N oldest=N] [if=VERSION]   put; `delete a k` and `open a` are the other writes
+//	write a k v [session=S op=N oldest=N] [if=VERSION] [trace=T]   put; `delete a k` and `open a` are the other writes
 //	read a k [stale]
 //	propose a v            a command of the ring's own
 //	hold a [off]
@@ -22,7 +22,7 @@ import (
 //	keep a->b, again       copies are made of what is under way, and sent once more
 //	settle                 all becomes durable and arrives until nothing is left; shows results and events only
 //	tick a [n]
-//	reconnect a b          what a sent to b may be lost
+//	reconnect a b          what a sent to b may be lost; `appeared a b`: b has shown that it is there
 //	crash a, restart a, flush a
 //	lose a n               the last n durable records are gone, as no disk may do
 //	decide (b,c)           the next configuration; known to nobody yet
@@ -119,6 +119,8 @@ func (c *cluster) command(td *datadriven.TestData) {
 		}
 	case "reconnect":
 		n.replica.Reconnect(id(args[1].Key))
+	case "appeared":
+		n.replica.Appeared(id(args[1].Key))
 	case "crash":
 		c.crash(n)
 	case "restart":
@@ -162,6 +164,7 @@ func (c *cluster) request(td *datadriven.TestData) Request {
 	td.MaybeScanArgs(c.t, "session", (*uint64)(&q.Identity.Session))
 	td.MaybeScanArgs(c.t, "op", &q.Identity.Op)
 	td.MaybeScanArgs(c.t, "oldest", &q.Identity.Oldest)
+	td.MaybeScanArgs(c.t, "trace", &q.Trace)
 	q.If.Set = td.MaybeScanArgs(c.t, "if", (*uint64)(&q.If.Version))
 	return q
 }
