@@ -235,7 +235,7 @@ func (n *fakeNode) Ring(ctx context.Context, _ *kvpb.RingRequest) (*kvpb.RingRes
 	if n.cluster.ring.Cluster == "" {
 		return nil, status.Error(codes.FailedPrecondition, "node belongs to no cluster yet")
 	}
-	return n.cluster.ring, nil
+	return proto.CloneOf(n.cluster.ring), nil // gRPC reads it when the lock is gone
 }
 
 func (n *fakeNode) Operate(stream grpc.BidiStreamingServer[kvpb.OperateRequest, kvpb.OperateResponse]) error {
