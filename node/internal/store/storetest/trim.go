@@ -157,27 +157,28 @@ func testTrimInherited(f *fixture) {
 
 func testTrimBesideAppend(f *fixture) {
 	f.init(2)
-	done, stopped := make(chan struct{}), make(chan error, 1)
+	due, stopped := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		for {
-			select {
-			case <-done:
-				stopped <- nil
-				return
-			default:
-			}
+		for range due {
 			if _, err := f.s.Trim(); err != nil {
 				stopped <- err
 				return
 			}
 		}
+		stopped <- nil
 	}()
 	a, b := f.histories[1], f.histories[2]
 	m := f.machine(1)
-	f.fill(a, m, trimSize/2)
-	f.append(b.Put("applied at the end"))
-	f.fill(a, m, trimSize/2)
-	close(done)
+	for range 10 {
+		f.fill(a, m, trimSize/10)
+		f.append(b.Put("applied at the end"))
+		select {
+		case due <- struct{}{}:
+		default: // it is still busy
+		}
+	}
+	f.sync()
+	close(due)
 	f.check(<-stopped)
 	f.crash()
 	f.checkReplicas()
