@@ -13,10 +13,11 @@ type call struct {
 	client     *client
 	request    shard.Request
 	op         history.Op
-	identified bool // a write under the identity of a session: it may be asked for again when its outcome is unknown
-	again      bool // another call follows it
-	must       bool // the last task: it has to go well
-	doubtful   bool // some attempt may have taken effect
+	identified bool  // a write under the identity of a session: it may be asked for again when its outcome is unknown
+	again      bool  // another call follows it
+	must       bool  // the last task: it has to go well
+	first      *node // whom to ask first; nil: whoever the client thinks knows
+	doubtful   bool  // some attempt may have taken effect
 	done       bool
 	begun      moment
 	heard      string
@@ -29,11 +30,8 @@ type attempt struct {
 	over    bool // answered, or given up
 }
 
-// The patience of clients.
-const (
-	attemptTicks = 8  // for one attempt, at least
-	callTicks    = 60 // for a call, while there are faults
-)
+// callTicks is a client's patience with a call, in ticks, while there are faults.
+const callTicks = 60
 
 func (k *call) begin() {
 	g := k.client.group
@@ -71,12 +69,15 @@ func (k *call) try() {
 		a.request.Identity.Oldest = c.sessions[k.request.Shard].oldest(k.request.Identity)
 	}
 	a.request.Token = a
-	to := c.target(&k.request)
+	to := k.first
+	if to == nil || k.heard != "" {
+		to = c.target(&k.request, k.heard != "")
+	}
 	w.trace.note(to, k.request.Shard, fmt.Sprintf("is asked by client %d for %s", c.id, describe(&a.request)))
 	if !k.lost() {
 		w.after(k.travels(), func() { a.arrive(to) })
 	}
-	w.after(attemptTicks*tick+k.travels(), func() {
+	w.after(w.plan.patience+k.travels(), func() {
 		if !a.over {
 			a.over = true
 			k.heard = "nothing from node " + fmt.Sprint(uint64(to.id))

@@ -59,6 +59,46 @@ func (c *clients) finish() {
 	}
 }
 
+// insist lets clients use the keys of a shard for a while, some in the newest configuration, and some at one node
+// that may have been left behind.
+func (c *clients) insist(n *node, id shard.ID, lasts moment) {
+	r := c.w.random.clients
+	var keys [][]byte
+	for _, key := range c.keys {
+		if c.w.genesis.Ring.Owner(key) == id {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	// Those that are told of the newest configuration leave the node in peace.
+	var told []*client
+	if chance(r, 0.7) {
+		told = c.all
+	}
+	ask := func(at between, make func() *call) {
+		cl := c.all[r.IntN(len(c.all))]
+		c.w.after(at.pick(r), func() {
+			if !cl.last {
+				cl.call(make())
+			}
+		})
+	}
+	for range 6 {
+		q := shard.Request{Shard: id, Kind: shard.Get, Key: keys[r.IntN(len(keys))]}
+		ask(between{lasts / 3, lasts}, func() *call { return &call{request: q, first: n} })
+		q.Kind = shard.Put
+		ask(between{0, lasts * 2 / 3}, func() *call {
+			epoch, members := c.w.check.Newest(id)
+			for _, cl := range told {
+				cl.learn(shard.Chain{{Shard: id, Epoch: epoch, Members: members}})
+			}
+			return &call{request: q, identified: true, first: c.w.node(members[0])}
+		})
+	}
+}
+
 // keyOf finds a key in a shard's slice.
 func (c *clients) keyOf(id shard.ID) []byte {
 	for i := 0; ; i++ {
@@ -122,7 +162,7 @@ type session struct {
 }
 
 // rest is how long a client thinks between two calls.
-func (c *client) rest() moment { return between{tick / 10, 4 * tick}.pick(c.w.random.clients) }
+func (c *client) rest() moment { return between{tick / 10, c.w.plan.rest}.pick(c.w.random.clients) }
 
 // next makes up a call.
 func (c *client) next() {
@@ -212,12 +252,13 @@ func (c *client) learn(chain shard.Chain) {
 	}
 }
 
-// target picks the node to ask: the head for a write, any member for a read, and sometimes anybody.
-func (c *client) target(q *shard.Request) *node {
+// target picks the node to ask: the head for a write, any member for a read, and anybody now and then, more
+// often where that was tried before.
+func (c *client) target(q *shard.Request, again bool) *node {
 	r := c.w.random.clients
 	conf := c.known[q.Shard].Newest()
 	switch {
-	case chance(r, 0.1):
+	case chance(r, 0.05) || again && chance(r, 0.4):
 		return c.w.nodes[r.IntN(len(c.w.nodes))]
 	case q.Kind == shard.Get:
 		return c.w.node(conf.Members[r.IntN(len(conf.Members))])

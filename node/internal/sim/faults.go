@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ringward/ringward/shard"
 )
@@ -9,6 +10,8 @@ import (
 // faults make things go wrong, each kind at its own rate, until it is the time for calm.
 type faults struct {
 	w *world
+	// healing holds what takes back each cut of the network; nil where that was done.
+	healing []func()
 }
 
 func newFaults(w *world) *faults { return &faults{w: w} }
@@ -21,6 +24,7 @@ func (f *faults) begin() {
 	f.repeat(rates.pause, f.pause)
 	f.repeat(rates.partition, f.partition)
 	f.repeat(rates.oneWay, f.oneWay)
+	f.repeat(rates.leaveBehind, f.leaveBehind)
 	f.repeat(rates.slowWay, f.slowWay)
 	f.repeat(rates.reset, f.reset)
 	f.repeat(rates.stallDisk, f.stallDisk)
@@ -46,6 +50,10 @@ func (f *faults) repeat(perThousand float64, happen func()) {
 
 // someNode picks one.
 func (f *faults) someNode() *node { return f.w.nodes[f.w.random.faults.IntN(len(f.w.nodes))] }
+
+func (f *faults) someShard() shard.ID {
+	return f.w.genesis.Initial[f.w.random.faults.IntN(len(f.w.genesis.Initial))].Shard
+}
 
 // while is how long a fault lasts: mostly a few ticks, sometimes many.
 func (f *faults) while() moment {
@@ -108,14 +116,30 @@ func (f *faults) partition() {
 		side[n.id] = chance(r, 0.4)
 	}
 	f.w.trace.note(nil, 0, fmt.Sprintf("parts the nodes: %v", side))
+	var routes []route
 	for _, a := range f.w.nodes {
 		for _, b := range f.w.nodes {
 			if side[a.id] != side[b.id] {
-				f.w.network.part(a.id, b.id)
+				routes = append(routes, way{a.id, b.id}.all()...)
 			}
 		}
 	}
-	f.w.after(f.while(), f.heal)
+	f.cut(routes, f.while())
+}
+
+// cut makes routes impassable for a time.
+func (f *faults) cut(routes []route, lasts moment) {
+	f.w.network.part(routes)
+	heal := func() { f.w.network.heal(routes) }
+	f.healing = append(f.healing, heal)
+	i := len(f.healing) - 1
+	f.w.after(lasts, func() {
+		if f.healing[i] != nil {
+			f.healing[i] = nil
+			f.w.trace.note(nil, 0, fmt.Sprintf("heals %d routes", len(routes)))
+			heal()
+		}
+	})
 }
 
 // oneWay cuts one direction between two nodes.
@@ -125,8 +149,42 @@ func (f *faults) oneWay() {
 		return
 	}
 	f.w.trace.note(a, 0, fmt.Sprintf("is not heard by node %d", b.id))
-	f.w.network.part(a.id, b.id)
-	f.w.after(f.while(), f.heal)
+	f.cut(way{a.id, b.id}.all(), f.while())
+}
+
+// leaveBehind keeps everything from a member of some shard, while the others replace it: it does not know.
+func (f *faults) leaveBehind() {
+	r := f.w.random.faults
+	id := f.someShard()
+	_, members := f.w.check.Newest(id)
+	if len(members) == 1 {
+		return
+	}
+	behind := members[0]
+	if chance(r, 0.3) {
+		behind = members[r.IntN(len(members))]
+	}
+	// Sometimes it can talk and is not talked to; sometimes only news of the others' doings stays away.
+	mute, chained := chance(r, 0.5), chance(r, 0.5)
+	f.w.trace.note(f.w.node(behind), id, fmt.Sprintf("is left behind; mute %v, in the chain %v", mute, chained))
+	var routes []route
+	for _, n := range f.w.nodes {
+		if n.id == behind {
+			continue
+		}
+		for _, r := range append(way{n.id, behind}.all(), way{behind, n.id}.all()...) {
+			if (mute || r.to == behind) && (!chained || r.traffic == shard.ControlTraffic) {
+				routes = append(routes, r)
+			}
+		}
+	}
+	lasts := between{5 * tick, 40 * tick}.pick(r)
+	f.cut(routes, lasts)
+	f.w.clients.insist(f.w.node(behind), id, lasts)
+	accuse := func() { f.accuse(id, []shard.NodeID{behind}) }
+	for at := range 3 {
+		f.w.after(moment(at)*tick, accuse)
+	}
 }
 
 // slowWay makes one direction between two nodes slow.
@@ -137,12 +195,7 @@ func (f *faults) slowWay() {
 	}
 	until, extra := f.w.now+2*f.while(), between{0, oneOf[moment](f.w.random.faults, 1, 5, 20) * tick}
 	f.w.trace.note(a, 0, fmt.Sprintf("takes up to %v more to node %d until %v", extra.most, b.id, until))
-	f.w.network.slow[[2]shard.NodeID{a.id, b.id}] = slowness{until: until, extra: extra}
-}
-
-func (f *faults) heal() {
-	f.w.trace.note(nil, 0, "heals the network")
-	f.w.network.heal()
+	f.w.network.slow[way{a.id, b.id}] = slowness{until: until, extra: extra}
 }
 
 func (f *faults) reset() {
@@ -164,32 +217,36 @@ func (f *faults) stallDisk() {
 // come faster than they can be carried out.
 func (f *faults) falseReport() {
 	r := f.w.random.faults
-	id := f.w.genesis.Initial[r.IntN(len(f.w.genesis.Initial))].Shard
-	f.accuse(id)
+	id := f.someShard()
+	f.accuse(id, nil)
 	if chance(r, 0.3) {
 		at := moment(0)
 		for range 1 + r.IntN(6) {
 			at += between{tick / 10, oneOf(r, tick/2, 3*tick)}.pick(r)
-			f.w.after(at, func() { f.accuse(id) })
+			f.w.after(at, func() { f.accuse(id, nil) })
 		}
 	}
 }
 
-// accuse reports some members of a shard in the name of one.
-func (f *faults) accuse(id shard.ID) {
+// accuse reports members of a shard, some where none are named, in the name of another.
+func (f *faults) accuse(id shard.ID, suspects []shard.NodeID) {
 	if f.w.calm {
 		return
 	}
 	r := f.w.random.faults
 	epoch, members := f.w.check.Newest(id)
-	var suspects []shard.NodeID
-	for _, m := range members {
-		if chance(r, 0.4) {
-			suspects = append(suspects, m)
+	by := members[r.IntN(len(members))]
+	if suspects == nil {
+		for _, m := range members {
+			if chance(r, 0.4) {
+				suspects = append(suspects, m)
+			}
 		}
+	} else if suspects[0] == by {
+		by = members[(slices.Index(members, by)+1)%len(members)]
 	}
 	_, sequencers := f.w.check.Newest(f.w.genesis.Ring.Sequencer(id))
-	report := shard.Message{Kind: shard.MsgReport, Shard: id, Epoch: epoch, From: members[r.IntN(len(members))], Suspects: suspects}
+	report := shard.Message{Kind: shard.MsgReport, Shard: id, Epoch: epoch, From: by, Suspects: suspects}
 	for _, s := range sequencers {
 		if n := f.w.node(s); n.up {
 			m := report
@@ -203,7 +260,12 @@ func (f *faults) accuse(id shard.ID) {
 func (f *faults) end() {
 	f.w.trace.note(nil, 0, "the faults end")
 	f.w.calm = true
-	f.w.network.heal()
+	for i, heal := range f.healing {
+		if heal != nil {
+			f.healing[i] = nil
+			heal()
+		}
+	}
 	f.w.calmAt = f.w.now
 	for _, n := range f.w.nodes {
 		n.pausedTo, n.disk.stalledTo = f.w.now, 0

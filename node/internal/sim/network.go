@@ -13,9 +13,12 @@ import (
 type network struct {
 	w     *world
 	links map[route]*link
-	cut   map[[2]shard.NodeID]bool // from, to: what is sent waits
-	slow  map[[2]shard.NodeID]slowness
+	cut   map[route]int // by how many faults: what is sent waits
+	slow  map[way]slowness
 }
+
+// way leads from one node to another.
+type way struct{ from, to shard.NodeID }
 
 // slowness is what a way from one node to another takes beyond the usual, until some moment.
 type slowness struct {
@@ -47,8 +50,10 @@ type packet struct {
 	lost    bool
 }
 
+func (l *link) way() way { return way{l.from, l.to} }
+
 func newNetwork(w *world) *network {
-	return &network{w: w, links: map[route]*link{}, cut: map[[2]shard.NodeID]bool{}, slow: map[[2]shard.NodeID]slowness{}}
+	return &network{w: w, links: map[route]*link{}, cut: map[route]int{}, slow: map[way]slowness{}}
 }
 
 func (n *network) link(r route) *link {
@@ -69,7 +74,7 @@ func (n *network) beat(from *node, to shard.NodeID, stalled int) {
 }
 
 func (n *network) carry(l *link, p *packet) {
-	if n.cut[[2]shard.NodeID{l.from, l.to}] {
+	if n.cut[l.route] > 0 {
 		l.waiting = append(l.waiting, p)
 		return
 	}
@@ -98,7 +103,7 @@ func (n *network) delay() moment {
 
 // slowed is what a connection takes beyond the usual.
 func (n *network) slowed(l *link) moment {
-	s, ok := n.slow[[2]shard.NodeID{l.from, l.to}]
+	s, ok := n.slow[l.way()]
 	if !ok || s.until < n.w.now || n.w.calm {
 		return 0
 	}
@@ -193,25 +198,38 @@ func (n *network) sorted() []*link {
 	return all
 }
 
-// part cuts the way from one node to another.
-func (n *network) part(from, to shard.NodeID) { n.cut[[2]shard.NodeID{from, to}] = true }
+// all are the routes of a way.
+func (w way) all() []route {
+	return []route{{w.from, w.to, shard.ChainTraffic}, {w.from, w.to, shard.ControlTraffic}, {w.from, w.to, shard.TransferTraffic}}
+}
 
-// heal makes all ways passable again. What waited comes through, or the connection was lost over it.
-func (n *network) heal() {
-	clear(n.cut)
-	for _, l := range n.sorted() {
-		if len(l.waiting) == 0 {
-			continue
+// part cuts routes, beside what others may have done to them.
+func (n *network) part(routes []route) {
+	for _, r := range routes {
+		n.cut[r]++
+	}
+}
+
+// heal takes a cut of these routes back. Where nothing else cuts one, what waited comes through, or the
+// connection was lost over it.
+func (n *network) heal(routes []route) {
+	for _, r := range routes {
+		n.cut[r]--
+		if l := n.links[r]; n.cut[r] == 0 && l != nil && len(l.waiting) > 0 {
+			n.resume(l)
 		}
-		if chance(n.w.random.network, 0.6) {
-			n.reset(l)
-			continue
-		}
-		waiting := l.waiting
-		l.waiting = nil
-		for _, p := range waiting {
-			n.carry(l, p)
-		}
+	}
+}
+
+func (n *network) resume(l *link) {
+	if chance(n.w.random.network, 0.6) {
+		n.reset(l)
+		return
+	}
+	waiting := l.waiting
+	l.waiting = nil
+	for _, p := range waiting {
+		n.carry(l, p)
 	}
 }
 
@@ -219,7 +237,7 @@ func (n *network) heal() {
 func (n *network) gossip(from *node, chain shard.Chain) {
 	r := n.w.random.network
 	for _, to := range n.w.nodes {
-		if to == from || chance(r, 0.5) || n.cut[[2]shard.NodeID{from.id, to.id}] {
+		if to == from || chance(r, 0.5) || n.cut[route{from.id, to.id, shard.ControlTraffic}] > 0 {
 			continue
 		}
 		n.w.after(between{tick / 10, 3 * tick}.pick(r), func() {

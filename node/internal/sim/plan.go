@@ -13,6 +13,8 @@ type moment int64
 
 const tick moment = 1000
 
+func (t moment) ticks() float64 { return float64(t) / float64(tick) }
+
 func (t moment) String() string { return fmt.Sprintf("%d.%03d", t/tick, t%tick) }
 
 // plan is what a seed decides before the first step: the cluster, the temper of its parts, and how
@@ -37,6 +39,8 @@ type plan struct {
 	clients, keys, pipeline int
 	clientLoss              float64
 	deletes, reads          float64
+	rest                    moment // between two calls of a client, at most
+	patience                moment // of a client with one attempt
 
 	faults     faultRates
 	faultsEnd  moment
@@ -52,7 +56,7 @@ func (b between) pick(r *rand.Rand) moment {
 
 // faultRates are how often, on average, each fault comes per thousand ticks; zero: never.
 type faultRates struct {
-	crash, crashAll, pause, partition, oneWay, slowWay, reset, stallDisk, falseReport float64
+	crash, crashAll, pause, partition, oneWay, leaveBehind, slowWay, reset, stallDisk, falseReport float64
 	// crashAtTurn is the share of promises and activations at whose writing the node crashes, around the fsync.
 	crashAtTurn float64
 }
@@ -66,7 +70,7 @@ func oneOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 func newPlan(r *rand.Rand) plan {
 	p := plan{
 		nodes: 2 + r.IntN(6), shards: 1 + r.IntN(6), placed: chance(r, 0.5),
-		suspectTicks: oneOf(r, 1, 1, 2, 3, 5, 10), reportTicks: oneOf(r, 2, 5, 20),
+		suspectTicks: oneOf(r, 1, 2, 3, 5, 10, 30), reportTicks: oneOf(r, 2, 5, 20),
 		sessionTicks: oneOf(r, 20, 100, 100000),
 		messageBytes: oneOf(r, 1, 100, 1000, 1<<20), inFlightBytes: oneOf(r, 200, 2000, 1<<20), waitingReads: oneOf(r, 2, 1000),
 		segmentBytes: oneOf(r, 2000, 10000, 1<<20), honestTicks: chance(r, 0.7),
@@ -74,10 +78,10 @@ func newPlan(r *rand.Rand) plan {
 		fsync: between{20, oneOf[moment](r, 100, 600, 3000)}, apply: between{1, oneOf[moment](r, 20, 500, 3000)},
 		turn: between{0, oneOf[moment](r, 0, 20, 200)}, groupCommit: chance(r, 0.5), flushEvery: oneOf[moment](r, 5, 30, 100) * tick,
 		clients: 1 + r.IntN(6), keys: 1 + r.IntN(8), pipeline: 1 + r.IntN(3),
-		clientLoss: oneOf(r, 0, 0.02, 0.1), deletes: oneOf(r, 0, 0.1, 0.2), reads: oneOf(r, 0.2, 0.5),
-		faultsEnd: moment(100+r.IntN(250)) * tick, calmWithin: 400 * tick,
+		clientLoss: oneOf(r, 0, 0.02, 0.1), deletes: oneOf(r, 0, 0.1, 0.2), reads: oneOf(r, 0.2, 0.5, 0.9), rest: oneOf(r, tick/2, 2*tick, 5*tick), patience: oneOf(r, 2*tick, 8*tick),
+		faultsEnd: moment(30+r.IntN(170)) * tick, calmWithin: 400 * tick,
 	}
-	p.replicas = 1 + r.IntN(min(4, p.nodes))
+	p.replicas = min(oneOf(r, 1, 2, 2, 3, 3, 4), p.nodes)
 	p.graceTicks = p.suspectTicks + r.IntN(10)
 	rate := func(most float64) float64 {
 		if chance(r, 0.4) {
@@ -86,7 +90,7 @@ func newPlan(r *rand.Rand) plan {
 		return most * r.Float64()
 	}
 	p.faults = faultRates{
-		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), slowWay: rate(50), reset: rate(200),
+		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), leaveBehind: rate(60), slowWay: rate(50), reset: rate(200),
 		stallDisk: rate(30), falseReport: rate(80), crashAtTurn: rate(0.2),
 	}
 	return p

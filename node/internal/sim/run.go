@@ -17,15 +17,15 @@ type Options struct {
 
 // Report is what a run that went well did.
 type Report struct {
-	Hash     uint64 // of the whole trace: the same seed gives the same one
-	Steps    int
-	Calls    int // of clients, that ended with a known outcome
-	Unknown  int // of clients, that ended with an unknown one
-	Epochs   int // decided, beyond the first of each shard
-	Entries  int // persistent
-	Crashes  int
-	Duration string // simulated, in ticks
-	Calm     string // how long it took, after the last repair, until everything had ended
+	Hash    uint64 // of the whole trace: the same seed gives the same one
+	Steps   int
+	Calls   int // of clients, that ended with a known outcome
+	Unknown int // of clients, that ended with an unknown one
+	Epochs  int // decided, beyond the first of each shard
+	Entries int // persistent
+	Crashes int
+	Ticks   float64 // simulated
+	Calm    float64 // ticks it took, after the last repair, until everything had ended
 }
 
 // Failure is how a run went wrong.
@@ -69,7 +69,7 @@ func Run(o Options) (*Report, error) {
 		f.Recent = w.trace.recent(f.Shard, recentLines)
 		return nil, f
 	}
-	r := &Report{Hash: w.trace.hash, Steps: w.steps, Duration: w.now.String(), Calm: (w.now - w.calmAt).String()}
+	r := &Report{Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks()}
 	for _, c := range w.genesis.Initial {
 		epochs, entries := w.check.Epochs(c.Shard)
 		r.Epochs += epochs - 1

@@ -129,9 +129,16 @@ func (w *world) unsettled() string {
 	return b.String()
 }
 
-// settled reports whether all members of a shard's newest configuration are ACTIVE and at one.
+// settled reports whether all members of a shard's newest configuration are ACTIVE and at one, and the head of
+// its sequencer knows that.
 func (w *world) settled(id shard.ID) bool {
 	epoch, members := w.check.Newest(id)
+	_, sequencers := w.check.Newest(w.genesis.Ring.Sequencer(id))
+	for _, s := range w.node(sequencers[0]).host.Standings() {
+		if s.Next == id && s.Register.Activated != epoch {
+			return false
+		}
+	}
 	for _, m := range members {
 		ok := false
 		for _, s := range w.node(m).host.Standings() {
