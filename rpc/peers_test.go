@@ -189,7 +189,10 @@ func TestOverflowBreaksTheStream(t *testing.T) {
 	b.received = make(chan []shard.Message)
 	p, down := peers(t, at(serve(t, b, nil)), func(o *PeersOptions) { o.QueueBytes = 1 << 20 })
 	payload := make([]byte, 64<<10)
-	n := 0
+	// An overflow before the first stream is open would be a gap without a stream that broke.
+	p.Send([]shard.Message{appends(0, payload)})
+	<-b.received
+	n := 1
 	for len(down) == 0 { // the receiver takes nothing, so some time the queue is full
 		p.Send([]shard.Message{appends(n, payload)})
 		n++
@@ -199,7 +202,7 @@ func TestOverflowBreaksTheStream(t *testing.T) {
 	}
 	// What arrives is in order, and has a gap only where the stream changed.
 	p.Send([]shard.Message{appends(n, payload)})
-	last, gaps := -1, 0
+	last, gaps := 0, 0
 	for last < n {
 		select {
 		case got := <-b.received:
