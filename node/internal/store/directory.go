@@ -133,15 +133,16 @@ func readGenesis(fs vfs.FS, dir string) (*sequencer.Genesis, error) {
 	path := fs.PathJoin(dir, genesisName)
 	g := &sequencer.Genesis{}
 	err := readDocument(fs, path, "genesis", g)
-	if oserror.IsNotExist(err) {
+	switch {
+	case oserror.IsNotExist(err):
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	if err == nil {
-		if invalid := g.Valid(); invalid != nil {
-			err = &DamageError{File: path, Reason: invalid.Error()}
-		}
+	if err := g.Valid(); err != nil {
+		return nil, &DamageError{File: path, Reason: err.Error()}
 	}
-	return g, err
+	return g, nil
 }
 
 // sameGenesis tells whether the node has accepted g before; an error refuses g.

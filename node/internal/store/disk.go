@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -24,7 +25,7 @@ type Disk struct {
 
 	log      *log
 	db       *pebble.DB
-	genesis  *sequencer.Genesis
+	genesis  atomic.Pointer[sequencer.Genesis] // others look at it while Init sets it
 	replicas map[shard.ID]*shard.Stored
 }
 
@@ -67,14 +68,16 @@ func (d *Disk) recover() error {
 	if err != nil {
 		return err
 	}
-	if d.genesis, err = readGenesis(d.fs, d.dir); err != nil {
+	genesis, err := readGenesis(d.fs, d.dir)
+	if err != nil {
 		return err
 	}
+	d.genesis.Store(genesis)
 	d.log = d.newLog()
 	if err := d.log.replay(applied, d.options.Logger); err != nil {
 		return err
 	}
-	if d.genesis == nil {
+	if genesis == nil {
 		return d.undoInit(applied)
 	}
 	return d.resume(applied)
@@ -85,7 +88,7 @@ func (d *Disk) resume(applied map[shard.ID]position) error {
 	if len(d.log.segments) == 0 {
 		return fmt.Errorf("%s holds no segment, although the node has accepted a genesis: the log is lost", d.log.dir)
 	}
-	for _, c := range d.genesis.Initial {
+	for _, c := range d.Genesis().Initial {
 		if c.Has(d.Node()) && d.log.states[c.Shard] == nil {
 			return fmt.Errorf("the log in %s does not know shard %d, of which the node is a first member", d.log.dir, c.Shard)
 		}
@@ -135,7 +138,7 @@ func (d *Disk) Node() shard.NodeID { return shard.NodeID(d.identity.Node) }
 func (d *Disk) Boot() uint64 { return d.identity.Boot }
 
 // Genesis implements Store.
-func (d *Disk) Genesis() *sequencer.Genesis { return d.genesis }
+func (d *Disk) Genesis() *sequencer.Genesis { return d.genesis.Load() }
 
 // Init implements Store. The genesis file is written last and makes it valid; before that, the next
 // Open takes the new log away again.
@@ -143,7 +146,7 @@ func (d *Disk) Init(g *sequencer.Genesis) error {
 	if err := g.Valid(); err != nil {
 		return err
 	}
-	if same, err := sameGenesis(d.genesis, g); same || err != nil {
+	if same, err := sameGenesis(d.Genesis(), g); same || err != nil {
 		return err
 	}
 	if err := d.fail.get(); err != nil {
@@ -160,12 +163,12 @@ func (d *Disk) Init(g *sequencer.Genesis) error {
 	if err := writeDocument(d.fs, d.path(genesisName), "genesis", g); err != nil {
 		return d.fail.set(fmt.Errorf("write the genesis: %w", err))
 	}
-	d.genesis = g
 	d.replicas = map[shard.ID]*shard.Stored{}
 	for id, s := range d.log.states {
 		replica := *s
 		d.replicas[id] = &replica
 	}
+	d.genesis.Store(g)
 	return nil
 }
 
@@ -187,7 +190,7 @@ func (d *Disk) Append(records []shard.Record) error {
 	if err := d.fail.get(); err != nil {
 		return err
 	}
-	if d.genesis == nil {
+	if d.Genesis() == nil {
 		return errors.New("append to the log before the node has accepted a genesis")
 	}
 	d.replicas = nil

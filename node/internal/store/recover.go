@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -113,7 +114,7 @@ func (l *log) replaySegment(number uint64, o opening, end int64, newest bool, lo
 
 func endOr(bad error) error {
 	if bad == nil {
-		return fmt.Errorf("the end of the file")
+		return errors.New("the end of the file")
 	}
 	return bad
 }

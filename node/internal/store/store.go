@@ -14,7 +14,8 @@ import (
 // implementation must do.
 //
 // Append, Sync and Init are for one goroutine at a time; Trim may run beside them,
-// and so may the work on contents. Close comes after all of that.
+// and so may the work on contents. Node, Boot, Genesis and LogBytes may be asked at any
+// time. Close comes after all of that.
 type Store interface {
 	// Node is the identity that was made with the directory.
 	Node() shard.NodeID
