@@ -63,9 +63,14 @@ func Run(o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.report(o.Seed)
+}
+
+// report lives through the world and says what happened.
+func (w *world) report(seed uint64) (*Report, error) {
 	w.run()
 	if f := w.failure; f != nil {
-		f.Seed = o.Seed
+		f.Seed = seed
 		f.Recent = w.trace.recent(f.Shard, recentLines)
 		return nil, f
 	}

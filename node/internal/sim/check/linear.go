@@ -16,7 +16,7 @@ type Call struct {
 }
 
 // patience bounds the search for an order of all calls. They are few, and nearly all know their version.
-const patience = time.Minute
+const patience = 10 * time.Second
 
 // Linearizable checks the calls of all clients, at the end. A write of unknown outcome is
 // looked up in the truth: either it took effect there, at any time after it began, or it never will. That leaves the

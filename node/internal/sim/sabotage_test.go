@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// TestSabotageIsSeen breaks what the core relies on, in ways that no code can survive. A simulator that
+// does not notice would notice nothing.
+func TestSabotageIsSeen(t *testing.T) {
+	for name, sabotage := range map[string]func(w *world){
+		"a disk that forgets what it synced": func(w *world) {
+			for _, n := range w.nodes {
+				if n.up && len(n.disk.ends) == 0 && len(n.disk.log) > 400 {
+					// The last frames are gone at the next start, as if they had never been synced.
+					n.crash()
+					n.disk.log = n.disk.log[:len(n.disk.log)-200]
+					n.boot()
+					return
+				}
+			}
+		},
+		"contents that rot": func(w *world) {
+			for _, n := range w.nodes {
+				for _, c := range n.contents {
+					for k, v := range c.visible {
+						if k[0] == 'k' {
+							c.visible[k] = v + "!"
+						}
+					}
+				}
+			}
+		},
+		"an applier that works twice": func(w *world) {
+			for _, n := range w.nodes {
+				if len(n.work) > 0 && len(n.work) < 10 {
+					n.work = append(n.work, n.work[len(n.work)-1])
+				}
+			}
+		},
+		"acknowledgements made up on the way": func(w *world) {
+			for _, l := range w.network.sorted() {
+				for _, p := range l.underway {
+					if p.message != nil && p.sent.Kind == shard.MsgAck {
+						p.sent.Last++
+						m := p.sent
+						p.message = &m
+					}
+				}
+			}
+		},
+		"fences confirmed by nobody": func(w *world) {
+			for _, l := range w.network.sorted() {
+				for _, p := range l.underway {
+					if p.message != nil && p.sent.Kind == shard.MsgFence {
+						m := shard.Message{Kind: shard.MsgFenced, Shard: p.sent.Shard, From: l.to, To: l.from, Epoch: p.sent.Epoch, Number: p.sent.Number}
+						w.node(l.from).take(func() { w.node(l.from).host.Step(m) })
+					}
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const within = 30
+			for seed := uint64(1); seed <= within; seed++ {
+				w, err := newWorld(Options{Seed: seed})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.plan.deletes = 0 // violations of histories without them are found faster
+				var again func()
+				again = func() {
+					if !w.calm {
+						sabotage(w)
+						w.after(tick/5, again)
+					}
+				}
+				w.after(20*tick, again)
+				if w.run(); w.failure != nil {
+					t.Logf("seen with seed %d: invariant %d, %s", seed, w.failure.Invariant, w.failure.Reason)
+					return
+				}
+			}
+			t.Errorf("not seen within %d seeds", within)
+		})
+	}
+}
+
+// TestFailureSaysHowToSeeIt looks at what a failed run tells.
+func TestFailureSaysHowToSeeIt(t *testing.T) {
+	w, err := newWorld(Options{Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.after(30*tick, func() { w.fail(3, 1, "made up") })
+	_, err = w.report(7)
+	var f *Failure
+	if !errors.As(err, &f) {
+		t.Fatalf("got %v, want a failure", err)
+	}
+	if f.Invariant != 3 || f.Step == 0 || len(f.Recent) == 0 || len(f.Recent) > recentLines {
+		t.Errorf("got invariant %d, step %d, %d lines, want 3, the step, 1 to %d", f.Invariant, f.Step, len(f.Recent), recentLines)
+	}
+	for _, want := range []string{"seed 7", "invariant 3", "made up", "go test ./node/internal/sim -run 'TestSeed$' -v -sim.seed=7"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the failure does not say %q:\n%v", want, err)
+		}
+	}
+}
