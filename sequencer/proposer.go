@@ -99,18 +99,18 @@ func (p *Proposer) patience() int {
 }
 
 // largest is the largest set of members that see each other: none of which reports another. Among equal
-// ones it is that with most members heard of lately, then with most members that report themselves (the dead do
-// not), then the more upstream. A set of which nobody was heard is none.
+// ones it is that with most members heard of lately, then with most members that report themselves, then the
+// more upstream. A set of which nobody was heard lately is none.
 func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool) []shard.NodeID {
 	n := len(members)
 	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
 	var heard, report uint64
 	for i, a := range members {
-		_, reports := p.reports[a]
-		if reports {
+		// A report is believed for longer than a death takes to be noticed: it is no sign of life.
+		if _, reports := p.reports[a]; reports {
 			report |= 1 << i
 		}
-		if reports || hears(a) {
+		if hears(a) {
 			heard |= 1 << i
 		}
 		for j, b := range members {

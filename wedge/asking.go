@@ -24,10 +24,10 @@ func NewAsking(chain shard.Chain, number shard.Number) *Asking {
 // Answered takes n off the list of those to ask again.
 func (a *Asking) Answered(n shard.NodeID) { a.done[n] = true }
 
-// Reopen asks n again.
+// Reopen asks n again, at the next tick.
 func (a *Asking) Reopen(n shard.NodeID) {
 	delete(a.done, n)
-	a.wait = 1
+	a.wait, a.next = 1, a.now
 }
 
 // Tick passes one unit of time and returns the wedges to send now.

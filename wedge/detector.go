@@ -46,15 +46,16 @@ func (d *Detector) Heard(n shard.NodeID, stalled int) {
 	}
 }
 
-// Tick passes one unit of time. Late says that the tick came so late that silence proves nothing: the
-// node was stalled itself, and gives everyone new time. It returns whose suspicion began and ended.
+// Tick passes one unit of time. Late says that the tick came so late that silence proves nothing, because the
+// node was stalled itself: then it does not count, and opinions stay as they are. It returns whose suspicion began
+// and ended.
 func (d *Detector) Tick(late bool) (suspected, trusted []shard.NodeID) {
+	if late {
+		return nil, nil
+	}
 	d.now++
 	for _, n := range slices.Sorted(maps.Keys(d.peers)) {
 		p := d.peers[n]
-		if late {
-			p.last = d.now
-		}
 		limit := d.patience
 		if !p.heard {
 			limit = d.grace
