@@ -97,7 +97,7 @@ func TestInitRefuses(t *testing.T) {
 		{"no shards", []string{"--endpoints", endpoints, "--shards", "0"}, exitUsage, "--shards 0: want 1 to 65536"},
 		{"one node twice", []string{"--endpoints", nodes[0].endpoint + ",localhost" + nodes[0].endpoint[len("127.0.0.1"):]}, exitUsage, "are the same node"},
 		{"two clusters", []string{"--endpoints", known.endpoint + "," + strange.endpoint}, exitError, "belongs to cluster c1 and"},
-		{"a node that is not there", []string{"--endpoints", endpoints + "," + lost, "--timeout", "300ms"}, exitError, lost + ": connection refused"},
+		{"a node that is not there", []string{"--endpoints", endpoints + "," + lost, "--timeout", "10s"}, exitError, lost + ": connection refused"},
 		{"endpoint without port", []string{"--endpoints", "localhost"}, exitUsage, `--endpoints: "localhost": want host:port`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
