@@ -90,7 +90,7 @@ func (f *faults) turning(n *node) {
 }
 
 func (f *faults) restart(n *node) {
-	if !n.up {
+	if !n.up && !n.lost {
 		n.boot()
 	}
 }
@@ -256,7 +256,7 @@ func (f *faults) accuse(id shard.ID, suspects []shard.NodeID) {
 	}
 }
 
-// end repairs everything. Some nodes come back later than others.
+// end repairs everything but what is lost for good. Some nodes come back later than others.
 func (f *faults) end() {
 	f.w.trace.note(nil, 0, "the faults end")
 	f.w.calm = true
@@ -267,9 +267,13 @@ func (f *faults) end() {
 		}
 	}
 	f.w.calmAt = f.w.now
+	f.lose()
 	for _, n := range f.w.nodes {
-		n.pausedTo, n.disk.stalledTo = f.w.now, 0
-		if n.up {
+		n.pausedTo = f.w.now
+		if !n.lost {
+			n.disk.stalledTo = 0
+		}
+		if n.up || n.lost {
 			n.wake()
 			continue
 		}
@@ -281,4 +285,60 @@ func (f *faults) end() {
 		f.w.clients.finish()
 		f.w.watch()
 	})
+}
+
+// lose takes some nodes away for good, in half of the runs: as many as the ring must be able to do
+// without. Each shard keeps a member, and some shard keeps all.
+func (f *faults) lose() {
+	r := f.w.random.faults
+	if chance(r, 0.5) {
+		return
+	}
+	for _, i := range r.Perm(len(f.w.nodes)) {
+		n := f.w.nodes[i]
+		if n.lost = chance(r, 0.5); !n.lost || !f.repairable() {
+			n.lost = false
+			continue
+		}
+		switch how := r.IntN(3); {
+		case how == 0 || !n.up:
+			f.w.trace.note(n, 0, "is lost")
+			if n.up {
+				n.crash()
+			}
+		case how == 1:
+			f.w.trace.note(n, 0, "has a disk that hangs for good")
+			n.disk.stalledTo = forEver
+		default:
+			f.w.trace.note(n, 0, "is cut off for good")
+			for _, o := range f.w.nodes {
+				f.w.network.part(append(way{n.id, o.id}.all(), way{o.id, n.id}.all()...))
+			}
+		}
+	}
+}
+
+// forEver is later than any run ends.
+const forEver moment = 1 << 60
+
+// repairable reports whether the ring can go on without the lost nodes: every shard has a member left in its newest
+// configuration, and one has all, to begin the repair with. A decision does not count that nobody left knows of: it
+// may be persistent, and the one whose word would show it lost.
+func (f *faults) repairable() bool {
+	whole := false
+	for _, c := range f.w.genesis.Initial {
+		epoch, members := f.w.check.Newest(c.Shard)
+		left, known := 0, false
+		for _, m := range members {
+			if !f.w.node(m).lost {
+				left++
+				known = known || f.w.check.Promised(m, c.Shard) == epoch
+			}
+		}
+		if left == 0 {
+			return false
+		}
+		whole = whole || left == len(members) && known
+	}
+	return whole
 }

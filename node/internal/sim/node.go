@@ -18,7 +18,8 @@ type node struct {
 	disk *disk
 
 	up       bool
-	life     int // rises with each boot and each crash, so that what belongs to another life is known as such
+	lost     bool // for good: dead, without a working disk, or cut off
+	life     int  // rises with each boot and each crash, so that what belongs to another life is known as such
 	boots    uint64
 	pausedTo moment
 	host     *engine.Host

@@ -24,6 +24,8 @@ type Report struct {
 	Epochs  int // decided, beyond the first of each shard
 	Entries int // persistent
 	Crashes int
+	Lost    int     // nodes that never came back
+	Beyond  bool    // the lost nodes were more than the ring can do without, so the end was not judged
 	Ticks   float64 // simulated
 	Calm    float64 // ticks it took, after the last repair, until everything had ended
 }
@@ -74,7 +76,7 @@ func (w *world) report(seed uint64) (*Report, error) {
 		f.Recent = w.trace.recent(f.Shard, recentLines)
 		return nil, f
 	}
-	r := &Report{Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks()}
+	r := &Report{Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond}
 	for _, c := range w.genesis.Initial {
 		epochs, entries := w.check.Epochs(c.Shard)
 		r.Epochs += epochs - 1
@@ -82,6 +84,9 @@ func (w *world) report(seed uint64) (*Report, error) {
 	}
 	for _, n := range w.nodes {
 		r.Crashes += int(n.boots) - 1
+		if n.lost {
+			r.Lost++
+		}
 	}
 	r.Calls, r.Unknown = w.clients.counts()
 	return r, nil

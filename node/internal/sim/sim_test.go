@@ -23,6 +23,7 @@ func TestSeeds(t *testing.T) {
 		sync.Mutex
 		Report
 	}
+	beyond := 0
 	next.Store(*firstSeed)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -39,20 +40,27 @@ func TestSeeds(t *testing.T) {
 					continue
 				}
 				total.Lock()
-				total.Calm = max(total.Calm, r.Calm)
+				if !r.Beyond {
+					total.Calm = max(total.Calm, r.Calm)
+				}
 				total.Steps += r.Steps
 				total.Calls += r.Calls
 				total.Unknown += r.Unknown
 				total.Epochs += r.Epochs
 				total.Entries += r.Entries
 				total.Crashes += r.Crashes
+				total.Lost += r.Lost
+				if r.Beyond {
+					beyond++
+					t.Logf("seed %d: more was lost than the ring can do without", seed)
+				}
 				total.Unlock()
 			}
 		})
 	}
 	workers.Wait()
-	t.Logf("%d steps, %d calls and %d of unknown outcome, %d reconfigurations, %d persistent entries, %d crashes; everything had ended %.1f ticks after the last repair, at most",
-		total.Steps, total.Calls, total.Unknown, total.Epochs, total.Entries, total.Crashes, total.Calm)
+	t.Logf("%d steps, %d calls and %d of unknown outcome, %d reconfigurations, %d persistent entries, %d crashes, %d nodes lost, %d rings lost with them; everything else had ended %.1f ticks after the last repair, at most",
+		total.Steps, total.Calls, total.Unknown, total.Epochs, total.Entries, total.Crashes, total.Lost, beyond, total.Calm)
 }
 
 // TestSeed lives through one seed, and with -v shows all of it.

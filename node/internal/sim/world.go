@@ -32,6 +32,7 @@ type world struct {
 
 	calm    bool   // no fault happens any more, and everything is quick
 	calmAt  moment // when the last repair was done
+	beyond  bool   // what was lost is more than a ring can do without
 	done    bool
 	failure *Failure
 }
@@ -100,6 +101,11 @@ func (w *world) watch() {
 		w.check.Ends()
 		w.check.Linearizable(w.clients.calls())
 		w.done = true
+	case w.now > w.calmAt+w.plan.calmWithin && !w.faults.repairable():
+		// A decision that was under way left a shard to lost members: it is stuck by design (section 6.1).
+		w.beyond = true
+
+		w.done = true
 	case w.now > w.calmAt+w.plan.calmWithin:
 		w.fail(8, 0, "%v after the last repair something is stuck:\n%s", w.now-w.calmAt, stuck)
 	default:
@@ -115,6 +121,9 @@ func (w *world) unsettled() string {
 			epoch, members := w.check.Newest(c.Shard)
 			fmt.Fprintf(&b, "shard %d: decided is epoch %d with %v\n", c.Shard, epoch, members)
 			for _, n := range w.nodes {
+				if n.lost {
+					fmt.Fprintf(&b, "  node %d: lost\n", n.id)
+				}
 				for _, s := range n.host.Standings() {
 					if s.Configuration.Shard == c.Shard {
 						fmt.Fprintf(&b, "  node %d: %v in epoch %d of %v, synced %v, active in %d, last %d, durable %d, commit %d, held %v; sequences shard %d: epoch %d, activated %d\n",
@@ -134,16 +143,23 @@ func (w *world) unsettled() string {
 func (w *world) settled(id shard.ID) bool {
 	epoch, members := w.check.Newest(id)
 	_, sequencers := w.check.Newest(w.genesis.Ring.Sequencer(id))
+	if w.node(sequencers[0]).lost {
+		return false
+	}
 	for _, s := range w.node(sequencers[0]).host.Standings() {
 		if s.Next == id && s.Register.Activated != epoch {
 			return false
 		}
 	}
 	for _, m := range members {
+		if w.node(m).lost {
+			return false
+		}
 		ok := false
 		for _, s := range w.node(m).host.Standings() {
 			if s.Configuration.Shard == id {
-				ok = s.State == shard.Active && s.Configuration.Epoch == epoch && s.Synced && s.Commit == s.Last
+				// The others learn of the last commit with the next entry or read.
+				ok = s.State == shard.Active && s.Configuration.Epoch == epoch && s.Synced && (m != members[0] || s.Commit == s.Last)
 			}
 		}
 		if !ok {

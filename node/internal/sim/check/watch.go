@@ -180,6 +180,14 @@ func (c *Checker) Newest(id shard.ID) (shard.Epoch, []shard.NodeID) {
 	return shard.Epoch(conf.epoch), members
 }
 
+// Promised is the newest epoch of a shard that a node has learned of, as its log says.
+func (c *Checker) Promised(n shard.NodeID, id shard.ID) shard.Epoch {
+	if r := c.nodes[n].written[uint64(id)]; r != nil {
+		return shard.Epoch(r.promised)
+	}
+	return 0
+}
+
 // Epochs is how many configurations of a shard were decided, and how long its persistent history is.
 func (c *Checker) Epochs(id shard.ID) (epochs int, entries int) {
 	t := c.truth(uint64(id))
