@@ -39,7 +39,10 @@ func (t *trace) add(n *node, id shard.ID, h happening, numbers ...uint64) {
 	if n != nil {
 		h.node = n.id
 	}
-	t.mix(uint64(h.step), uint64(h.at), uint64(h.node), uint64(h.shard), uint64(len(h.what)))
+	t.mix(uint64(h.step), uint64(h.at), uint64(h.node), uint64(h.shard))
+	for i := range len(h.what) {
+		t.mix(uint64(h.what[i]))
+	}
 	t.mix(numbers...)
 	t.last[t.count%remembered] = h
 	t.count++

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
@@ -73,7 +74,7 @@ func newWorld(o Options) (*world, error) {
 func (w *world) run() {
 	w.trace.note(nil, 0, w.plan.String())
 	for _, c := range w.genesis.Initial {
-		w.trace.note(nil, c.Shard, fmt.Sprintf("begins with %v", c.Members))
+		w.trace.note(nil, c.Shard, fmt.Sprintf("begins with %v", numbers(c.Members)))
 	}
 	for _, n := range w.nodes {
 		n.disk.format(w.genesis.Initial)
@@ -95,7 +96,7 @@ func (w *world) run() {
 
 // watch looks, once all is calm, whether everything has come to its end: every shard ACTIVE, every call answered.
 func (w *world) watch() {
-	stuck := w.unsettled()
+	id, stuck := w.unsettled()
 	switch {
 	case stuck == "":
 		w.check.Ends()
@@ -107,19 +108,20 @@ func (w *world) watch() {
 
 		w.done = true
 	case w.now > w.calmAt+w.plan.calmWithin:
-		w.fail(8, 0, "%v after the last repair something is stuck:\n%s", w.now-w.calmAt, stuck)
+		w.fail(8, id, "%v after the last repair something is stuck:\n%s", w.now-w.calmAt, stuck)
 	default:
 		w.after(tick, w.watch)
 	}
 }
 
-// unsettled describes what has not come to its end, empty if everything has.
-func (w *world) unsettled() string {
+// unsettled describes what has not come to its end, empty if everything has, and names the first shard of that.
+func (w *world) unsettled() (first shard.ID, words string) {
 	var b strings.Builder
 	for _, c := range w.genesis.Initial {
 		if !w.settled(c.Shard) {
+			first = cmp.Or(first, c.Shard)
 			epoch, members := w.check.Newest(c.Shard)
-			fmt.Fprintf(&b, "shard %d: decided is epoch %d with %v\n", c.Shard, epoch, members)
+			fmt.Fprintf(&b, "shard %d: decided is epoch %d with %v\n", c.Shard, epoch, numbers(members))
 			for _, n := range w.nodes {
 				if n.lost {
 					fmt.Fprintf(&b, "  node %d: lost\n", n.id)
@@ -127,7 +129,7 @@ func (w *world) unsettled() string {
 				for _, s := range n.host.Standings() {
 					if s.Configuration.Shard == c.Shard {
 						fmt.Fprintf(&b, "  node %d: %v in epoch %d of %v, synced %v, active in %d, last %d, durable %d, commit %d, held %v; sequences shard %d: epoch %d, activated %d\n",
-							n.id, s.State, s.Configuration.Epoch, s.Configuration.Members, s.Synced, s.Active, s.Last, s.Durable, s.Commit, s.Held,
+							n.id, s.State, s.Configuration.Epoch, numbers(s.Configuration.Members), s.Synced, s.Active, s.Last, s.Durable, s.Commit, s.Held,
 							s.Next, s.Register.Chain.Newest().Epoch, s.Register.Activated)
 					}
 				}
@@ -135,7 +137,7 @@ func (w *world) unsettled() string {
 		}
 	}
 	w.clients.unfinished(&b)
-	return b.String()
+	return first, b.String()
 }
 
 // settled reports whether all members of a shard's newest configuration are ACTIVE and at one, and the head of
