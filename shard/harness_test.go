@@ -71,6 +71,37 @@ func newCluster(t *testing.T, opt Options, members ...NodeID) *cluster {
 	return c
 }
 
+func testOptions() Options {
+	return Options{MessageBytes: 1 << 20, InFlightBytes: 1 << 20, WaitingReads: 100}
+}
+
+// settled is a chain at rest whose history has n entries.
+func settled(t *testing.T, n int, members ...string) *cluster {
+	c := newCluster(t, testOptions(), ids(members...)...)
+	c.settle()
+	for range n {
+		c.nodes[0].replica.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v")})
+		c.settle()
+	}
+	return c
+}
+
+// stray is a message that one replica could have sent to another, from the links as they are.
+func (c *cluster) stray(kind MessageKind, from, to string) Message {
+	m := Message{Kind: kind, Shard: 1, From: id(from), To: id(to), Epoch: c.chain.Newest().Epoch}
+	switch r := c.node(m.To).replica; kind {
+	case MsgAppend, MsgInherit:
+		m.Link = r.up.link
+	default:
+		m.Link = r.down.link()
+	}
+	return m
+}
+
+func (c *cluster) decide(members ...string) {
+	c.chain = append(c.chain[:len(c.chain):len(c.chain)], Configuration{Shard: 1, Epoch: c.chain.Newest().Epoch + 1, Members: ids(members...)})
+}
+
 func (c *cluster) node(n NodeID) *node {
 	i := slices.IndexFunc(c.nodes, func(x *node) bool { return x.id == n })
 	if i < 0 {
@@ -205,6 +236,10 @@ func (c *cluster) drain() {
 		if err := n.replica.Err(); err != nil && failed == nil {
 			c.logf("%s stops: %v", name(n.id), err)
 		}
+		// Nothing that could be said is left for the next time: there may be none for long.
+		if more := n.replica.Output(); len(more.Write)+len(more.Send)+len(more.Work)+len(more.Replies)+len(more.Events) > 0 {
+			c.t.Fatalf("%s puts out more when it is asked again: %+v", name(n.id), more)
+		}
 	}
 }
 
@@ -248,156 +283,6 @@ func (c *cluster) standing(n *node) string {
 	applied, _ := n.machine.Applied()
 	return fmt.Sprintf("%s %v %d(%s) active=%d last=%d durable=%d commit=%d applied=%d lineage=%s%s", name(n.id), s.State,
 		s.Configuration.Epoch, names(s.Configuration.Members), s.Active, s.Last, s.Durable, s.Commit, applied, describeLineage(s.Lineage), flags)
-}
-
-// The descriptions below show what matters of each kind, and numbers as boot.count.
-
-func describeNumber(n Number) string {
-	return fmt.Sprintf("#%d.%d", n>>(64-BootBits), n&(1<<(64-BootBits)-1))
-}
-
-// describeLineage shows each epoch with its base.
-func describeLineage(l Lineage) string {
-	var parts []string
-	for _, v := range l {
-		parts = append(parts, fmt.Sprintf("%d@%d", v.Epoch, v.Seqno))
-	}
-	return strings.Join(parts, ",")
-}
-
-func describe(m Message) string {
-	s := fmt.Sprintf("%v(%d)", m.Kind, m.Epoch)
-	add := func(format string, args ...any) { s += fmt.Sprintf(" "+format, args...) }
-	link := func() { add("link=%s%s", describeNumber(m.Link.Ask), describeNumber(m.Link.Answer)) }
-	switch m.Kind {
-	case MsgConnect:
-		add("%v last=%d base=%d", describeNumber(m.Number), m.Last, m.Base)
-		if m.Synced {
-			s += " synced"
-		}
-	case MsgConnected:
-		link()
-		add("%v last=%d", m.State, m.Last)
-	case MsgInherit:
-		link()
-		add("cut=%d last=%d lineage=%s", m.Cut, m.Last, describeLineage(m.Lineage))
-	case MsgAppend:
-		link()
-		add("last=%d commit=%d", m.Last, m.Commit)
-	case MsgAck:
-		link()
-		add("last=%d", m.Last)
-	case MsgHandBack:
-		link()
-	case MsgRefuse:
-		if m.Link != (Link{}) {
-			link()
-		}
-	case MsgFence:
-		add("%v", describeNumber(m.Number))
-	case MsgFenced:
-		add("%v commit=%d", describeNumber(m.Number), m.Commit)
-	case MsgWedge:
-		add("%v", describeNumber(m.Number))
-	case MsgWedged:
-		add("%v %v active=%d last=%d lineage=%s", describeNumber(m.Number), m.State, m.Active, m.Last, describeLineage(m.Lineage))
-	case MsgFetch:
-		add("%v cut=%d", describeNumber(m.Number), m.Cut)
-	case MsgFetched:
-		add("%v cut=%d last=%d", describeNumber(m.Number), m.Cut, m.Last)
-	}
-	if len(m.Chain) > 0 {
-		add("chain=%s", describeChain(m.Chain))
-	}
-	if len(m.Entries) > 0 {
-		add("entries=%s", describeEntries(m.Entries))
-	}
-	for _, t := range m.Traces {
-		add("trace of %d=%s", t.Seqno, t.Parent)
-	}
-	return s
-}
-
-func describeChain(ch Chain) string {
-	var parts []string
-	for _, c := range ch {
-		parts = append(parts, fmt.Sprintf("%d(%s)", c.Epoch, names(c.Members)))
-	}
-	return strings.Join(parts, ",")
-}
-
-func describeEntries(entries []Entry) string {
-	var parts []string
-	for _, e := range entries {
-		parts = append(parts, fmt.Sprintf("%d/%d", e.Epoch(), e.Seqno()))
-	}
-	return strings.Join(parts, ",")
-}
-
-// describeEntry shows an entry as epoch/seqno and what it does.
-func describeEntry(e Entry) string {
-	s := fmt.Sprintf("%d/%d", e.Epoch(), e.Seqno())
-	c, err := DecodeCommand(e.Command())
-	switch {
-	case err != nil:
-		return s + " " + err.Error()
-	case c.Kind == CommandPut:
-		return fmt.Sprintf("%s put %s=%s", s, c.Key, c.Value)
-	case c.Kind == CommandDelete:
-		return fmt.Sprintf("%s delete %s", s, c.Key)
-	case c.Kind == CommandRegister:
-		return fmt.Sprintf("%s register %s", s, c.Value)
-	case c.Kind == CommandOpenSession:
-		return s + " open session"
-	}
-	return fmt.Sprintf("%s expire %v", s, c.Expired)
-}
-
-func describeRecord(r Record) string {
-	switch r.Kind {
-	case RecordEntry:
-		return "entry " + describeEntry(r.Entry)
-	case RecordPromise:
-		return "promise " + describeChain(r.Chain)
-	case RecordActivate:
-		return fmt.Sprintf("activate %d cut=%d lineage=%s entries=%s", r.Epoch, r.Cut, describeLineage(r.Lineage), describeEntries(r.Entries))
-	}
-	return fmt.Sprintf("state %s", describeChain(r.Chain))
-}
-
-func describeResult(r Result) string {
-	s := r.Status.String()
-	if r.Version > 0 {
-		s += fmt.Sprintf(" version=%d", r.Version)
-	}
-	if r.Value != nil {
-		s += fmt.Sprintf(" value=%s", r.Value)
-	}
-	if r.Reason != "" {
-		s += fmt.Sprintf(" (%s)", r.Reason)
-	}
-	if len(r.Chain) > 0 {
-		s += " chain=" + describeChain(r.Chain)
-	}
-	return s
-}
-
-func describeEvent(e Event) string {
-	switch e.Kind {
-	case EventWedged:
-		return fmt.Sprintf("is wedged at %v by %d(%s)", e.From, e.Configuration.Epoch, names(e.Configuration.Members))
-	case EventViewChange:
-		return fmt.Sprintf("changes view from %v to %v", e.From, e.To)
-	case EventSynced:
-		return fmt.Sprintf("is synced at %v", e.To)
-	case EventIncomparable:
-		return fmt.Sprintf("finds %s incomparable", name(e.Node))
-	case EventEntered:
-		return fmt.Sprintf("takes %v of trace %s", e.To, e.Trace)
-	case EventSettled:
-		return fmt.Sprintf("settles %v of trace %s", e.To, e.Trace)
-	}
-	return e.Kind.String()
 }
 
 // contents keeps a shard's applied state in memory.

@@ -27,7 +27,7 @@ import (
 //	lose a n               the last n durable records are gone, as no disk may do
 //	decide (b,c)           the next configuration; known to nobody yet
 //	learn a                the decided configurations
-//	wedge a by=x number=N, fetch a by=x number=N cut=S
+//	wedge a by=x number=N, fetch a by=x number=N cut=S [epoch=E]
 //	inherit a from=b       what a head of a new configuration does with the answers to its wedge
 //	rewrite a
 //	state
@@ -52,7 +52,7 @@ func TestTranscripts(t *testing.T) {
 }
 
 func options(t *testing.T, td *datadriven.TestData) Options {
-	opt := Options{MessageBytes: 1 << 20, InFlightBytes: 1 << 20, WaitingReads: 100}
+	opt := testOptions()
 	td.MaybeScanArgs(t, "message", &opt.MessageBytes)
 	td.MaybeScanArgs(t, "inflight", &opt.InFlightBytes)
 	td.MaybeScanArgs(t, "reads", &opt.WaitingReads)
@@ -130,8 +130,8 @@ func (c *cluster) command(td *datadriven.TestData) {
 	case "flush":
 		n.flushed = n.contents.clone()
 	case "decide":
-		last := c.chain.Newest()
-		c.chain = append(c.chain[:len(c.chain):len(c.chain)], Configuration{Shard: 1, Epoch: last.Epoch + 1, Members: members(c.t, td)})
+		arg, _ := td.Arg("members")
+		c.decide(arg.Vals...)
 		c.logf("%s", describeChain(c.chain))
 	case "learn":
 		n.replica.Learn(c.chain)
@@ -199,11 +199,13 @@ func deleteFirst(messages []Message, limit int, match func(Message) bool) []Mess
 // asking makes the wedge or fetch of a node that need not be one of the cluster.
 func (c *cluster) asking(td *datadriven.TestData, n *node) Message {
 	by := "x"
+	epoch := uint64(c.chain.Newest().Epoch)
 	var number, cut uint64
+	td.MaybeScanArgs(c.t, "epoch", &epoch)
 	td.MaybeScanArgs(c.t, "by", &by)
 	td.MaybeScanArgs(c.t, "number", &number)
 	td.MaybeScanArgs(c.t, "cut", &cut)
-	m := Message{Kind: MsgFetch, Shard: 1, From: id(by), To: n.id, Epoch: c.chain.Newest().Epoch, Number: Number(number), Cut: Seqno(cut)}
+	m := Message{Kind: MsgFetch, Shard: 1, From: id(by), To: n.id, Epoch: Epoch(epoch), Number: Number(number), Cut: Seqno(cut)}
 	if td.Cmd == "wedge" {
 		m.Kind, m.Chain = MsgWedge, c.chain
 	}

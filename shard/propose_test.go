@@ -1,0 +1,105 @@
+package shard
+
+import "testing"
+
+// TestLeads: a head proposes on behalf of the ring when its commit covers all that was before it.
+func TestLeads(t *testing.T) {
+	check := func(c *cluster, n string, leads, takes bool) {
+		t.Helper()
+		r := c.node(id(n)).replica
+		if got := r.Leads(); got != leads {
+			t.Errorf("leads: %v, want %v: %s", got, leads, c.standing(c.node(id(n))))
+		}
+		if got := r.Propose(Command{Kind: CommandRegister}); got != takes {
+			t.Errorf("takes a command: %v, want %v: %s", got, takes, c.standing(c.node(id(n))))
+		}
+	}
+	c := settled(t, 2, "a", "b")
+	check(c, "a", true, true)
+	check(c, "b", false, false)
+
+	c = settled(t, 2, "a", "b")
+	a := c.node(id("a"))
+	c.crash(a)
+	c.start(a)
+	check(c, "a", false, false) // not synced
+
+	// Synced, and what it recovered is not persistent again: it may number, and does not lead.
+	c.deliver(10, func(m Message) bool { return m.To == id("b") })
+	c.deliver(1, func(m Message) bool { return m.Kind == MsgConnected })
+	check(c, "a", false, true)
+	c.settle()
+	check(c, "a", true, true)
+
+	c = settled(t, 2, "a", "b")
+	c.decide("a")
+	c.node(id("a")).replica.Learn(c.chain)
+	check(c, "a", false, false) // PENDING
+}
+
+// TestInFlight: what is numbered counts until it is applied, to the byte, and a wedge ends all of it.
+func TestInFlight(t *testing.T) {
+	opt := testOptions()
+	c := newCluster(t, opt, ids("a", "b")...)
+	c.settle()
+	a := c.node(id("a")).replica
+	put := func() Status {
+		a.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v"), Token: "w"})
+		if out := a.Output(); len(out.Replies) > 0 {
+			return out.Replies[0].Result.Status
+		}
+		return OK
+	}
+	put()
+	each := a.inFlight
+	size := EntryOverhead + 2 // what a request is taken for before it is an entry
+	a.opt.InFlightBytes = each + size - 1
+	if got := put(); got != Overloaded {
+		t.Errorf("one byte too many: %v", got)
+	}
+	a.opt.InFlightBytes++
+	if got := put(); got != OK {
+		t.Errorf("as many as there is room for: %v", got)
+	}
+	ack := c.stray(MsgAck, "b", "a")
+	ack.Last = 2
+	a.Step(ack)
+	a.Durable(2)
+	if out := a.Output(); len(out.Work) != 2 || a.inFlight != 2*each {
+		t.Fatalf("%d entries to apply, %d bytes in flight, want %d", len(out.Work), a.inFlight, 2*each)
+	}
+	a.Applied(0)
+	a.Applied(1)
+	if a.inFlight != each {
+		t.Errorf("one of two is applied, %d bytes in flight, want %d", a.inFlight, each)
+	}
+	if len(a.tokens) > 0 {
+		t.Errorf("callers of what is on its way to them: %v", a.tokens)
+	}
+	put()
+	c.decide("a")
+	a.Learn(c.chain)
+	a.Applied(2)
+	if a.inFlight != 0 || len(a.applying)+len(a.tokens)+len(a.held)+a.heldBytes > 0 {
+		t.Errorf("after the wedge: %d bytes in flight, %v, %v, %v", a.inFlight, a.applying, a.tokens, a.held)
+	}
+}
+
+// TestHeldBytes: what is held counts to the byte.
+func TestHeldBytes(t *testing.T) {
+	c := settled(t, 0, "a", "b")
+	a := c.node(id("a")).replica
+	a.Hold(true)
+	a.opt.InFlightBytes = 2*EntryOverhead - 1
+	for i, want := range []int{0, 1} {
+		a.Write(Request{Shard: 1, Kind: OpenSession, Token: "w"})
+		if got := len(a.Output().Replies); got != want {
+			t.Errorf("request %d: %d answers, want %d", i+1, got, want)
+		}
+	}
+	a.opt.InFlightBytes++
+	a.Write(Request{Shard: 1, Kind: OpenSession, Token: "w"})
+	if out := a.Output(); len(out.Replies) > 0 {
+		t.Errorf("as many as there is room for: %s", describeResult(out.Replies[0].Result))
+	}
+}
