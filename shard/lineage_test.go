@@ -83,6 +83,10 @@ func TestLineage(t *testing.T) {
 }
 
 func TestLineageValid(t *testing.T) {
+	var longest Lineage
+	for e := range Epoch(MaxChain) {
+		longest = append(longest, View{Epoch: e + 1})
+	}
 	for i, c := range []struct {
 		l  Lineage
 		ok bool
@@ -94,7 +98,8 @@ func TestLineageValid(t *testing.T) {
 		{Lineage{{1, 3}, {2, 2}}, false},
 		{Lineage{{1, MaxSeqno}}, true},
 		{Lineage{{1, MaxSeqno + 1}}, false},
-		{make(Lineage, MaxChain+1), false},
+		{longest, true},
+		{append(longest, View{Epoch: MaxChain + 1}), false},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			if err := c.l.Valid(); (err == nil) != c.ok {
