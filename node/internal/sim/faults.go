@@ -12,23 +12,25 @@ type faults struct {
 	w *world
 	// healing holds what takes back each cut of the network; nil where that was done.
 	healing []func()
+
+	occurrences int           // so far
+	counts      [Families]int // of those that took place
+	skip        []int         // occurrences that do not take place, rising
 }
 
-func newFaults(w *world) *faults { return &faults{w: w} }
+func newFaults(w *world, skip []int) *faults { return &faults{w: w, skip: skip} }
 
 // begin plans the first of each kind.
 func (f *faults) begin() {
-	rates := f.w.plan.faults
-	f.repeat(rates.crash, f.crash)
-	f.repeat(rates.crashAll, f.crashAll)
-	f.repeat(rates.pause, f.pause)
-	f.repeat(rates.partition, f.partition)
-	f.repeat(rates.oneWay, f.oneWay)
-	f.repeat(rates.leaveBehind, f.leaveBehind)
-	f.repeat(rates.slowWay, f.slowWay)
-	f.repeat(rates.reset, f.reset)
-	f.repeat(rates.stallDisk, f.stallDisk)
-	f.repeat(rates.falseReport, f.falseReport)
+	for _, k := range []struct {
+		kind   Family
+		happen func()
+	}{
+		{Crash, f.crash}, {CrashAll, f.crashAll}, {Pause, f.pause}, {Partition, f.partition}, {OneWay, f.oneWay}, {LeaveBehind, f.leaveBehind},
+		{SlowWay, f.slowWay}, {Reset, f.reset}, {StallDisk, f.stallDisk}, {FalseReport, f.falseReport},
+	} {
+		f.repeat(f.w.plan.faults[k.kind], k.happen)
+	}
 }
 
 // repeat lets a fault happen at random times, perThousand in a thousand ticks on average.
@@ -61,30 +63,40 @@ func (f *faults) while() moment {
 	return between{tick / 2, oneOf(r, 3*tick, 10*tick, 10*tick, 60*tick)}.pick(r)
 }
 
-func (f *faults) crash() { f.crashNode(f.someNode()) }
-
-// crashNode crashes a node; it comes up again after a while, or at once.
-func (f *faults) crashNode(n *node) {
-	if !n.up {
-		return
+func (f *faults) crash() {
+	n, down := f.someNode(), f.downtime()
+	if f.happens(Crash, n.up) {
+		f.crashNode(n, down)
 	}
-	n.crash()
+}
+
+// downtime is how long a crashed node stays down: a while, or as good as no time.
+func (f *faults) downtime() moment {
 	down := f.while()
 	if chance(f.w.random.faults, 0.3) {
 		down = tick / 50
 	}
+	return down
+}
+
+func (f *faults) crashNode(n *node, down moment) {
+	n.crash()
 	f.w.after(down, func() { f.restart(n) })
 }
 
 // turning: a node writes a promise or an activation. Around such a moment a crash is most telling.
 func (f *faults) turning(n *node) {
-	if f.w.calm || !chance(f.w.random.faults, f.w.plan.faults.crashAtTurn) {
+	if f.w.calm || !chance(f.w.random.faults, f.w.plan.faults[CrashAtTurn]) {
 		return
 	}
 	life := n.life
-	f.w.after(between{0, 2 * f.w.plan.fsync.most}.pick(f.w.random.faults), func() {
+	at, down := between{0, 2 * f.w.plan.fsync.most}.pick(f.w.random.faults), f.downtime()
+	if !f.happens(CrashAtTurn, true) {
+		return
+	}
+	f.w.after(at, func() {
 		if n.life == life {
-			f.crashNode(n)
+			f.crashNode(n, down)
 		}
 	})
 }
@@ -96,14 +108,24 @@ func (f *faults) restart(n *node) {
 }
 
 func (f *faults) crashAll() {
-	for _, n := range f.w.nodes {
-		f.crashNode(n)
+	down := make([]moment, len(f.w.nodes))
+	for i := range down {
+		down[i] = f.downtime()
+	}
+	if !f.happens(CrashAll, true) {
+		return
+	}
+	for i, n := range f.w.nodes {
+		if n.up {
+			f.crashNode(n, down[i])
+		}
 	}
 }
 
 func (f *faults) pause() {
-	if n := f.someNode(); n.up {
-		n.pausedTo = f.w.now + f.while()
+	n, lasts := f.someNode(), f.while()
+	if f.happens(Pause, n.up) {
+		n.pausedTo = f.w.now + lasts
 		f.w.trace.note(n, 0, fmt.Sprintf("pauses until %v", n.pausedTo))
 	}
 }
@@ -115,6 +137,10 @@ func (f *faults) partition() {
 	for _, n := range f.w.nodes {
 		side[n.id] = chance(r, 0.4)
 	}
+	lasts := f.while()
+	if !f.happens(Partition, true) {
+		return
+	}
 	f.w.trace.note(nil, 0, fmt.Sprintf("parts the nodes: %v", side))
 	var routes []route
 	for _, a := range f.w.nodes {
@@ -124,7 +150,7 @@ func (f *faults) partition() {
 			}
 		}
 	}
-	f.cut(routes, f.while())
+	f.cut(routes, lasts)
 }
 
 // cut makes routes impassable for a time.
@@ -144,12 +170,12 @@ func (f *faults) cut(routes []route, lasts moment) {
 
 // oneWay cuts one direction between two nodes.
 func (f *faults) oneWay() {
-	a, b := f.someNode(), f.someNode()
-	if a == b {
+	a, b, lasts := f.someNode(), f.someNode(), f.while()
+	if !f.happens(OneWay, a != b) {
 		return
 	}
 	f.w.trace.note(a, 0, fmt.Sprintf("is not heard by node %d", b.id))
-	f.cut(way{a.id, b.id}.all(), f.while())
+	f.cut(way{a.id, b.id}.all(), lasts)
 }
 
 // leaveBehind keeps everything from a member of some shard, while the others replace it: it does not know.
@@ -157,15 +183,16 @@ func (f *faults) leaveBehind() {
 	r := f.w.random.faults
 	id := f.someShard()
 	_, members := f.w.check.Newest(id)
-	if len(members) == 1 {
-		return
-	}
 	behind := members[0]
 	if chance(r, 0.3) {
 		behind = members[r.IntN(len(members))]
 	}
 	// Sometimes it can talk and is not talked to; sometimes only news of the others' doings stays away.
 	mute, chained := chance(r, 0.5), chance(r, 0.5)
+	lasts := between{5 * tick, 40 * tick}.pick(r)
+	if !f.happens(LeaveBehind, len(members) > 1) {
+		return
+	}
 	f.w.trace.note(f.w.node(behind), id, fmt.Sprintf("is left behind; mute %v, in the chain %v", mute, chained))
 	var routes []route
 	for _, n := range f.w.nodes {
@@ -178,7 +205,6 @@ func (f *faults) leaveBehind() {
 			}
 		}
 	}
-	lasts := between{5 * tick, 40 * tick}.pick(r)
 	f.cut(routes, lasts)
 	f.w.clients.insist(f.w.node(behind), id, lasts)
 	accuse := func() { f.accuse(id, []shard.NodeID{behind}) }
@@ -190,25 +216,28 @@ func (f *faults) leaveBehind() {
 // slowWay makes one direction between two nodes slow.
 func (f *faults) slowWay() {
 	a, b := f.someNode(), f.someNode()
-	if a == b {
+	until, extra := f.w.now+2*f.while(), between{0, oneOf[moment](f.w.random.faults, 1, 5, 20) * tick}
+	if !f.happens(SlowWay, a != b) {
 		return
 	}
-	until, extra := f.w.now+2*f.while(), between{0, oneOf[moment](f.w.random.faults, 1, 5, 20) * tick}
 	f.w.trace.note(a, 0, fmt.Sprintf("takes up to %v more to node %d until %v", extra.most, b.id, until))
 	f.w.network.slow[way{a.id, b.id}] = slowness{until: until, extra: extra}
 }
 
 func (f *faults) reset() {
-	if all := f.w.network.sorted(); len(all) > 0 {
-		l := all[f.w.random.faults.IntN(len(all))]
+	all := f.w.network.sorted()
+	at := f.w.random.faults.IntN(max(len(all), 1))
+	if f.happens(Reset, len(all) > 0) {
+		l := all[at]
 		f.w.trace.note(f.w.node(l.from), 0, fmt.Sprintf("loses its connection %d to node %d", l.traffic, l.to))
 		f.w.network.reset(l)
 	}
 }
 
 func (f *faults) stallDisk() {
-	if n := f.someNode(); n.up {
-		n.disk.stalledTo = f.w.now + f.while()
+	n, lasts := f.someNode(), f.while()
+	if f.happens(StallDisk, n.up) {
+		n.disk.stalledTo = f.w.now + lasts
 		f.w.trace.note(n, 0, fmt.Sprintf("has a disk that stalls until %v", n.disk.stalledTo))
 	}
 }
@@ -218,13 +247,17 @@ func (f *faults) stallDisk() {
 func (f *faults) falseReport() {
 	r := f.w.random.faults
 	id := f.someShard()
-	f.accuse(id, nil)
+	times := []moment{0}
 	if chance(r, 0.3) {
-		at := moment(0)
 		for range 1 + r.IntN(6) {
-			at += between{tick / 10, oneOf(r, tick/2, 3*tick)}.pick(r)
-			f.w.after(at, func() { f.accuse(id, nil) })
+			times = append(times, times[len(times)-1]+between{tick / 10, oneOf(r, tick/2, 3*tick)}.pick(r))
 		}
+	}
+	if !f.happens(FalseReport, true) {
+		return
+	}
+	for _, at := range times {
+		f.w.after(at, func() { f.accuse(id, nil) })
 	}
 }
 
@@ -287,20 +320,24 @@ func (f *faults) end() {
 	})
 }
 
-// lose takes some nodes away for good, in half of the runs: as many as the ring must be able to do
+// lose takes some nodes away for good, in some of the runs: as many as the ring must be able to do
 // without. Each shard keeps a member, and some shard keeps all.
 func (f *faults) lose() {
 	r := f.w.random.faults
-	if chance(r, 0.5) {
+	if !chance(r, f.w.plan.faults[Lose]) {
 		return
 	}
 	for _, i := range r.Perm(len(f.w.nodes)) {
 		n := f.w.nodes[i]
-		if n.lost = chance(r, 0.5); !n.lost || !f.repairable() {
-			n.lost = false
+		goes, how := chance(r, 0.5), r.IntN(3)
+		if !goes {
 			continue
 		}
-		switch how := r.IntN(3); {
+		n.lost = true
+		if n.lost = f.happens(Lose, f.repairable()); !n.lost {
+			continue
+		}
+		switch {
 		case how == 0 || !n.up:
 			f.w.trace.note(n, 0, "is lost")
 			if n.up {

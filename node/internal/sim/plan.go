@@ -42,7 +42,7 @@ type plan struct {
 	rest                    moment // between two calls of a client, at most
 	patience                moment // of a client with one attempt
 
-	faults     faultRates
+	faults     rates
 	faultsEnd  moment
 	calmWithin moment // after the last repair, until everything is ACTIVE and every call has ended
 }
@@ -54,19 +54,11 @@ func (b between) pick(r *rand.Rand) moment {
 	return b.least + moment(r.Int64N(int64(b.most-b.least)+1))
 }
 
-// faultRates are how often, on average, each fault comes per thousand ticks; zero: never.
-type faultRates struct {
-	crash, crashAll, pause, partition, oneWay, leaveBehind, slowWay, reset, stallDisk, falseReport float64
-	// crashAtTurn is the share of promises and activations at whose writing the node crashes, around the fsync.
-	crashAtTurn float64
-}
-
 func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
 func oneOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
-// newPlan decides all of it. Each kind of fault is absent in some plans: what happens always hides what
-// happens only without it.
+// newPlan decides all of it.
 func newPlan(r *rand.Rand) plan {
 	p := plan{
 		nodes: 2 + r.IntN(6), shards: 1 + r.IntN(6), placed: chance(r, 0.5),
@@ -83,22 +75,13 @@ func newPlan(r *rand.Rand) plan {
 	}
 	p.replicas = min(oneOf(r, 1, 2, 2, 3, 3, 4), p.nodes)
 	p.graceTicks = p.suspectTicks + r.IntN(10)
-	rate := func(most float64) float64 {
-		if chance(r, 0.4) {
-			return 0
-		}
-		return most * r.Float64()
-	}
-	p.faults = faultRates{
-		crash: rate(60), crashAll: rate(8), pause: rate(60), partition: rate(25), oneWay: rate(25), leaveBehind: rate(60), slowWay: rate(50), reset: rate(200),
-		stallDisk: rate(30), falseReport: rate(80), crashAtTurn: rate(0.2),
-	}
+	p.faults = newRates(r)
 	return p
 }
 
 func (p *plan) String() string {
-	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults %+v until %v",
-		p.nodes, p.shards, p.replicas, p.suspectTicks, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faults, p.faultsEnd)
+	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, until %v these faults: %v",
+		p.nodes, p.shards, p.replicas, p.suspectTicks, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
 }
 
 // genesis lays the ring out.

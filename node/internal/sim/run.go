@@ -13,6 +13,8 @@ type Options struct {
 	Seed uint64
 	// Trace gets a line for whatever happens; nil: nobody reads along.
 	Trace io.Writer
+	// Skip names occurrences of faults that do not take place, rising. A run numbers them from 0 as they come.
+	Skip []int
 }
 
 // Report is what a run that went well did.
@@ -28,6 +30,9 @@ type Report struct {
 	Beyond  bool    // the lost nodes were more than the ring can do without, so the end was not judged
 	Ticks   float64 // simulated
 	Calm    float64 // ticks it took, after the last repair, until everything had ended
+	// Occurrences of faults, those that were skipped or not possible included; Faults are those that took place.
+	Occurrences int
+	Faults      [Families]int
 }
 
 // Failure is how a run went wrong.
@@ -39,6 +44,8 @@ type Failure struct {
 	Moment    string
 	Reason    string
 	Recent    []string // the last happenings of the shard
+	// Occurrences of faults until then, as Report counts them.
+	Occurrences int
 }
 
 func (f *Failure) Error() string {
@@ -74,9 +81,13 @@ func (w *world) report(seed uint64) (*Report, error) {
 	if f := w.failure; f != nil {
 		f.Seed = seed
 		f.Recent = w.trace.recent(f.Shard, recentLines)
+		f.Occurrences = w.faults.occurrences
 		return nil, f
 	}
-	r := &Report{Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond}
+	r := &Report{
+		Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond,
+		Occurrences: w.faults.occurrences, Faults: w.faults.counts,
+	}
 	for _, c := range w.genesis.Initial {
 		epochs, entries := w.check.Epochs(c.Shard)
 		r.Epochs += epochs - 1

@@ -66,7 +66,7 @@ func newWorld(o Options) (*world, error) {
 		w.nodes = append(w.nodes, newNode(w, id))
 	}
 	w.clients = newClients(w)
-	w.faults = newFaults(w)
+	w.faults = newFaults(w, o.Skip)
 	return w, nil
 }
 
