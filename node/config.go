@@ -28,6 +28,8 @@ type Config struct {
 	GossipKey       string   `key:"gossip-key" secret:"true" doc:"secret that all nodes of the cluster share: 16, 24 or 32 bytes in base64; rather in the file or the environment than in a flag"`
 	Join            []string `key:"join" doc:"gossip addresses of other nodes, separated by commas; any of them may be down"`
 
+	HTTPProxy string `key:"http-proxy" doc:"address of an HTTP proxy through which other nodes are reached (CONNECT); empty: directly. The UDP of gossip goes past it"`
+
 	SuspectAfter  time.Duration `key:"suspect-after" doc:"silence after which a node is suspected; touches speed, never safety"`
 	SessionExpiry time.Duration `key:"session-expiry" doc:"idle time after which a client's session ends"`
 
@@ -157,6 +159,9 @@ func (c *Config) validAddresses(p *problems) {
 	}
 	for _, seed := range c.Join {
 		p.address("join", seed, false)
+	}
+	if c.HTTPProxy != "" {
+		p.address("http-proxy", c.HTTPProxy, false)
 	}
 	p.distinct("listen", c.Listen, "gossip", c.Gossip)
 	p.distinct("listen", c.Listen, "ops", c.Ops)

@@ -187,6 +187,9 @@ func TestValid(t *testing.T) {
 		{"gossiping on all", func(c *Config) { c.Gossip, c.Insecure = "[::]:1", true }, `gossip-advertise: "": want the address`},
 		{"and advertised", func(c *Config) { c.Listen, c.Advertise, c.Insecure = ":1", "kv:1", true }, ""},
 		{"advertising any port", func(c *Config) { c.Gossip, c.GossipAdvertise = "127.0.0.1:0", "kv:1" }, `gossip: "127.0.0.1:0": want a port of its own`},
+		{"a proxy", func(c *Config) { c.HTTPProxy = "proxy:3128" }, ""},
+		{"a proxy's URL", func(c *Config) { c.HTTPProxy = "http://proxy:3128" }, `http-proxy: "http://proxy:3128": want host:port`},
+		{"a proxy anywhere", func(c *Config) { c.HTTPProxy = "0.0.0.0:3128" }, `http-proxy: "0.0.0.0:3128": want the host and the port`},
 		{"advertising all", func(c *Config) { c.Advertise = "0.0.0.0:1" }, `advertise: "0.0.0.0:1": want the host and the port that others dial`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -114,15 +114,17 @@ func (n *Node) startNetwork() (err error) {
 	if n.gossip, err = gossip.Open(gossip.Options{
 		Node: self, Boot: n.store.Boot(), Name: n.cfg.Name, Address: n.address(), Cluster: n.cluster(),
 		Bind: n.cfg.Gossip, Advertise: n.cfg.GossipAdvertise, Join: n.cfg.Join, Key: n.cfg.Secret(), Insecure: n.cfg.Insecure,
-		OnHint: n.hint, Logger: n.log,
+		Connect: n.cfg.connect(), OnHint: n.hint, Logger: n.log,
 	}); err != nil {
 		return err
 	}
 	n.peers = rpc.NewPeers(rpc.PeersOptions{
 		Self: self, Cluster: n.cluster, Resolve: n.gossip.Address, Down: n.down,
-		MessageBytes: int(n.cfg.MaxMessage), Logger: n.log,
+		MessageBytes: int(n.cfg.MaxMessage), Connect: n.cfg.connect(), Logger: n.log,
 	})
-	n.forwarder = rpc.NewForwarder(rpc.ForwarderOptions{Resolve: n.gossip.Address, MessageBytes: int(n.cfg.MaxMessage)})
+	n.forwarder = rpc.NewForwarder(rpc.ForwarderOptions{
+		Resolve: n.gossip.Address, MessageBytes: int(n.cfg.MaxMessage), Connect: n.cfg.connect(),
+	})
 	return nil
 }
 

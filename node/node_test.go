@@ -27,6 +27,11 @@ type nodes struct {
 }
 
 func newNodes(t *testing.T, disks ...vfs.FS) *nodes {
+	return newNodesWith(t, func(*Config) {}, disks...)
+}
+
+// newNodesWith has settings of its own.
+func newNodesWith(t *testing.T, set func(*Config), disks ...vfs.FS) *nodes {
 	c := &nodes{t: t, disks: disks, cfgs: make([]Config, len(disks)), nodes: make([]*Node, len(disks))}
 	t.Cleanup(func() {
 		for i := range c.nodes {
@@ -42,6 +47,7 @@ func newNodes(t *testing.T, disks ...vfs.FS) *nodes {
 		if i > 0 {
 			cfg.Join = []string{c.nodes[0].gossip.Self().Gossip}
 		}
+		set(&cfg)
 		c.cfgs[i] = cfg
 		c.start(i)
 	}

@@ -15,7 +15,7 @@ import (
 
 // Dial prepares a connection to a node, for the generated clients of adminpb and kvpb. It is made when first used.
 func Dial(address string) (*grpc.ClientConn, error) {
-	return stream.Dial(address, stream.DefaultMessageBytes)
+	return stream.Dial(address, stream.DefaultMessageBytes, nil)
 }
 
 // ConfigurationToProto encodes a configuration.

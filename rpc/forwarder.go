@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"github.com/ringward/ringward/rpc/internal/stream"
@@ -15,6 +17,8 @@ type ForwarderOptions struct {
 	Resolve func(shard.NodeID) (address string, ok bool)
 	// MessageBytes bounds one gRPC message. Zero: the default of package stream.
 	MessageBytes int
+	// Connect makes the connections to other nodes. Nil: directly.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
 }
 
 // Forwarder passes clients' operations on to the nodes that serve them, over one stream per node.
@@ -63,7 +67,7 @@ func (f *Forwarder) conn(to shard.NodeID) (*stream.Conn, error) {
 	if conn != nil && conn.Address() == address {
 		return conn, nil
 	}
-	fresh, err := stream.New(address, stream.Options{MessageBytes: f.opt.MessageBytes})
+	fresh, err := stream.New(address, stream.Options{MessageBytes: f.opt.MessageBytes, Connect: f.opt.Connect})
 	if err != nil {
 		return nil, err
 	}

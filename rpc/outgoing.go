@@ -150,7 +150,7 @@ func (o *outgoing) connection(ctx context.Context) (opened bool, err error) {
 	if !ok {
 		return false, errors.New("its address is not known")
 	}
-	channel, err := stream.Dial(address, o.opt.MessageBytes)
+	channel, err := stream.Dial(address, o.opt.MessageBytes, o.opt.Connect)
 	if err != nil {
 		return false, fmt.Errorf("address %q: %w", address, err)
 	}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 
 	"github.com/ringward/ringward/rpc/internal/stream"
@@ -24,7 +25,9 @@ type PeersOptions struct {
 	// QueueBytes bounds what waits for one stream. When it is reached, all that waits is dropped, the stream is
 	// broken, and Down called. Zero: 64 MiB.
 	QueueBytes int
-	Logger     *slog.Logger
+	// Connect makes the connections to other nodes. Nil: directly.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
+	Logger  *slog.Logger
 }
 
 // Peers is the way to all other nodes: one stream for each node and kind of traffic, opened when there is

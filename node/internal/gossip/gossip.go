@@ -29,6 +29,9 @@ type Options struct {
 	Key       []byte   // shared by the cluster: 16, 24 or 32 bytes; empty: none
 	Insecure  bool     // allow Bind beyond loopback without a Key
 
+	// Connect makes the TCP connections to others; nil: directly. Packets (UDP) are always sent directly.
+	Connect func(ctx context.Context, address string) (net.Conn, error)
+
 	// OnHint is told what other nodes say of a shard, joined with what was known: always the
 	// newest chain so far, except that two calls at once may come in either order. It must
 	// not wait, nor call Close. It may be called before Open returns, never after Close has.
@@ -99,8 +102,17 @@ func open(o Options, p pace) (*Gossip, error) {
 	d := delegate{g}
 	config.Delegate, config.Alive, config.Merge, config.Events, config.Conflict = d, d, d, d, d
 	config.Logger = log.New(listLog{g.log}, "", 0)
+	if o.Connect != nil {
+		if config.Transport, err = newTransport(g.ctx, config, o.Connect); err != nil {
+			g.cancel()
+			return nil, fmt.Errorf("gossip on %s: %w", o.Bind, err)
+		}
+	}
 	if g.list, err = memberlist.Create(config); err != nil {
 		g.cancel()
+		if config.Transport != nil {
+			err = errors.Join(err, config.Transport.Shutdown())
+		}
 		return nil, fmt.Errorf("gossip on %s: %w", o.Bind, err)
 	}
 	g.table.setGossip(g.list.LocalNode().Address())

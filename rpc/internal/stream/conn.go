@@ -24,6 +24,8 @@ type Options struct {
 	PendingBytes int
 	// MessageBytes bounds a gRPC message. An operation that takes more is TooLarge. Default 16 MiB.
 	MessageBytes int
+	// Connect makes the connections. Default: directly.
+	Connect Connect
 }
 
 func (o *Options) setDefaults() {
@@ -65,7 +67,7 @@ type call struct {
 // when the first operation is submitted.
 func New(address string, opt Options) (*Conn, error) {
 	opt.setDefaults()
-	channel, err := Dial(address, opt.MessageBytes)
+	channel, err := Dial(address, opt.MessageBytes, opt.Connect)
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %w", address, err)
 	}
@@ -174,7 +176,7 @@ func (c *Conn) Reset(reason error) {
 		return
 	}
 	old, l := c.channel, c.link
-	c.channel, c.closed = Dial(c.address, c.opt.MessageBytes)
+	c.channel, c.closed = Dial(c.address, c.opt.MessageBytes, c.opt.Connect)
 	c.mu.Unlock()
 	if l != nil {
 		l.broke(reason)
