@@ -84,7 +84,7 @@ func within(pkg, dir string) bool { return pkg == dir || strings.HasPrefix(pkg, 
 
 // purePackages run the same in the simulator as in a node: everything that
 // happens to them is an argument.
-var purePackages = []string{"shard", "wedge", "sequencer", "node/internal/engine"}
+var purePackages = []string{"shard", "wedge", "sequencer", "node/internal/engine", "rpc/client/session"}
 
 // impure names what a PURE package must not import, and what it uses instead.
 var impure = map[string]string{

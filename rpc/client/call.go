@@ -26,14 +26,10 @@ type call struct {
 
 	// place is the write's identity and where it came from; a write gets another only
 	// when its session is gone and it surely was not applied.
-	place place
-	write session.Write
-
-	attempts int
-	// pauses counts failures since the last news of the shard: see pause.
-	pauses int
-	// avoid is the node that failed last.
-	avoid *node
+	place  place
+	course session.Course[*node]
+	// verdict is what the latest answer means.
+	verdict session.Verdict
 	// last is why the latest attempt came to nothing.
 	last error
 }
@@ -47,7 +43,10 @@ var timers = sync.Pool{New: func() any {
 
 // do carries out one operation of a caller.
 func (c *Client) do(ctx context.Context, verb, key string, value []byte, op wire.Operation) (shard.Result, error) {
-	call := call{client: c, ctx: ctx, verb: verb, op: op, deadline: time.Now().Add(c.options.timeout)}
+	call := call{
+		client: c, ctx: ctx, verb: verb, op: op, deadline: time.Now().Add(c.options.timeout),
+		course: session.NewCourse[*node](op.Kind),
+	}
 	if key == "" {
 		return shard.Result{}, call.failed(errors.New("empty key: want at least 1 byte"), ErrInvalid)
 	}
@@ -77,7 +76,7 @@ func (c *Client) do(ctx context.Context, verb, key string, value []byte, op wire
 func (c *Client) openSession(i int, opened func(shard.SessionID, error)) bool {
 	return c.spawn(func() {
 		call := call{client: c, ctx: c.lifetime, verb: "open session", shard: i, deadline: time.Now().Add(forever)}
-		call.op.Kind = shard.OpenSession
+		call.op.Kind, call.course = shard.OpenSession, session.NewCourse[*node](shard.OpenSession)
 		call.op.Shard = c.routes.Load().ring.Shards[i].ID
 		result, err := call.run()
 		opened(shard.SessionID(result.Version), err)
@@ -86,8 +85,6 @@ func (c *Client) openSession(i int, opened func(shard.SessionID, error)) bool {
 
 // forever is longer than any program runs, and still a time that can be reckoned with.
 const forever = 100 * 365 * 24 * time.Hour
-
-func (o *call) isWrite() bool { return o.op.Kind == shard.Put || o.op.Kind == shard.Delete }
 
 // run repeats attempts until one ends the call, or patience does.
 func (o *call) run() (shard.Result, error) {
@@ -100,7 +97,7 @@ func (o *call) run() (shard.Result, error) {
 		}
 	}()
 	for {
-		if o.isWrite() && o.place.session == nil {
+		if o.course.IsWrite() && o.place.session == nil {
 			if err := o.begin(); err != nil {
 				return shard.Result{}, o.abandoned(err)
 			}
@@ -144,7 +141,8 @@ func (o *call) begin() error {
 			return o.timedOut()
 		}
 	}
-	o.place, o.op.Identity, o.write = p, p.identity, session.NewWrite(p.identity)
+	o.place, o.op.Identity = p, p.identity
+	o.course.Name(p.identity)
 	return nil
 }
 
@@ -155,8 +153,11 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 		return shard.Result{}, false, err
 	}
 	routes := o.client.routes.Load()
-	n := routes.pick(o.shard, o.op.Kind != shard.Get, o.turn(), o.avoid)
-	o.attempts++
+	var turn uint64
+	if o.op.Kind == shard.Get {
+		turn = o.client.turn.Add(1)
+	}
+	n := routes.next(&o.course, o.shard, turn)
 	a := attempts.Get().(*attempt)
 	o.submit(n, a)
 
@@ -198,8 +199,7 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 			return result, true, nil
 		default:
 		}
-		o.write.Unanswered()
-		o.avoid = n
+		o.course.Unanswered(n)
 		return shard.Result{}, false, err
 	}
 }
@@ -218,14 +218,6 @@ func (o *call) submit(n *node, a *attempt) {
 	n.conn.Submit(ctx, o.op, a.done)
 }
 
-// turn decides which member a read goes to.
-func (o *call) turn() uint64 {
-	if o.op.Kind == shard.Get {
-		return o.client.turn.Add(1)
-	}
-	return uint64(o.attempts)
-}
-
 // leftBehind reports whether the node that was asked has no part in the shard's newer configuration. It
 // may hang, and the new members answer from the record if the write did come through.
 func (o *call) leftBehind(old, newer *routes, n *node) bool {
@@ -240,30 +232,30 @@ func (o *call) leftBehind(old, newer *routes, n *node) bool {
 	return true
 }
 
-// answered notes what an answer says about the node and about the ring; the node was chosen,
+// answered notes what an answer says about the node, about the ring and for the call; the node was chosen,
 // or kept, by the given routes.
 func (o *call) answered(routes *routes, n *node, result shard.Result) {
-	o.avoid = nil
 	switch result.Status {
 	case wire.Unavailable, shard.OutcomeUnknown:
 		// The fault is the node's, or that of one it forwarded to.
-		o.avoid = n
 		o.client.doubt(n)
 	case shard.Refused:
 		n.answers.Add(1)
 		o.client.report()
-		if o.op.Kind != shard.Get {
-			o.pauses = max(o.pauses, 1) // there is no other head to ask
-		}
 	default:
 		n.answers.Add(1)
 	}
 	if newest := result.Chain.Newest(); newest.Shard == o.op.Shard {
 		o.client.learn(newest)
 	}
-	if o.client.routes.Load().ring.Shards[o.shard].Epoch > routes.ring.Shards[o.shard].Epoch {
-		// By this answer or somebody else's. Whoever it names now has not failed yet.
-		o.pauses, o.avoid = 0, nil
+	// By this answer or somebody else's.
+	news := o.client.routes.Load().ring.Shards[o.shard].Epoch > routes.ring.Shards[o.shard].Epoch
+	switch result.Status {
+	case wire.Invalid, wire.TooLarge: // ends the call
+	case wire.Unavailable:
+		o.verdict = o.course.Unreached(n, news)
+	default:
+		o.verdict = o.course.Answer(n, result.Status, news)
 	}
 	if result.Status != shard.OK {
 		// Its text only: what errors.Is finds is about the whole call.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ringward/ringward/rpc/client/session"
 	"github.com/ringward/ringward/rpc/kvpb"
 	"github.com/ringward/ringward/shard"
 )
@@ -171,31 +172,28 @@ func TestAHangingHeadIsLeftWithTheNews(t *testing.T) {
 func TestNewsEndsPausesAndGrudges(t *testing.T) {
 	c := newCluster(t, 2, []int{0, 1})
 	client := c.open(WithRefresh(time.Hour))
-	routes := client.routes.Load()
-	n := routes.members[0][0]
-	refusal := shard.Result{Status: shard.OutcomeUnknown}
-	newCall := func() *call {
-		o := &call{client: client, ctx: t.Context(), pauses: 5, avoid: routes.members[0][1]}
+	first := client.routes.Load()
+	head := first.members[0][0]
+	failure := shard.Result{Status: shard.OutcomeUnknown}
+	// next is where a put that failed at the head goes, and how long it pauses.
+	next := func(by *routes) (*node, int) {
+		o := &call{client: client, ctx: t.Context(), course: session.NewCourse[*node](shard.Put)}
 		o.op.Kind, o.op.Shard = shard.Put, 1
-		return o
+		o.course.Pause()
+		o.answered(by, head, failure)
+		return client.routes.Load().next(&o.course, 0, 0), o.course.Pause()
 	}
-	o := newCall()
-	if o.answered(routes, n, refusal); o.pauses != 5 || o.avoid != n {
-		t.Errorf("after a failure without news: %d pauses, avoiding %p; want 5, %p", o.pauses, o.avoid, n)
+	if n, pauses := next(first); n != first.members[0][1] || pauses != 1 {
+		t.Errorf("after a failure without news: %d pauses, then %s; want 1, the other member", pauses, n.address)
 	}
-	o = newCall()
-	refusal.Chain = shard.Chain{{Shard: 1, Epoch: 4, Members: []shard.NodeID{101, 100}}}
-	if o.answered(routes, n, refusal); o.pauses != 0 || o.avoid != nil {
-		t.Errorf("after news: %d pauses, avoiding %p; want none", o.pauses, o.avoid)
+	failure.Chain = shard.Chain{{Shard: 1, Epoch: 4, Members: []shard.NodeID{100, 101}}}
+	for _, what := range []string{"after news", "after news that others had"} {
+		if n, pauses := next(first); n != head || pauses != 0 {
+			t.Errorf("%s: %d pauses, then %s; want none, the head again", what, pauses, n.address)
+		}
 	}
-	// The same news again, to a call that was sent before it.
-	o = newCall()
-	if o.answered(routes, n, refusal); o.pauses != 0 || o.avoid != nil {
-		t.Errorf("after news that others had: %d pauses, avoiding %p; want none", o.pauses, o.avoid)
-	}
-	o = newCall()
-	if o.answered(client.routes.Load(), n, refusal); o.pauses != 5 || o.avoid != n {
-		t.Errorf("after old news: %d pauses, avoiding %p; want 5, %p", o.pauses, o.avoid, n)
+	if n, pauses := next(client.routes.Load()); n == head || pauses != 1 {
+		t.Errorf("after old news: %d pauses, then %s; want 1, the other member", pauses, n.address)
 	}
 }
 

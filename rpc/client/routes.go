@@ -1,6 +1,7 @@
 package client
 
 import (
+	"github.com/ringward/ringward/rpc/client/session"
 	"github.com/ringward/ringward/shard"
 )
 
@@ -17,29 +18,9 @@ type routes struct {
 	replaced chan struct{}
 }
 
-// pick chooses whom to ask about a shard. A write goes to the head, a read to the
-// member whose turn it is; where that one is a suspect or to be avoided, to the next member,
-// and then to any other node, which forwards. Where all are, none is better
-// than another, and each has its turn.
-func (r *routes) pick(i int, write bool, turn uint64, avoid *node) *node {
-	good := func(n *node) bool { return n != nil && n != avoid && !n.suspect.Load() }
-	members := r.members[i]
-	start := turn
-	if write {
-		start = 0
-	}
-	for k := range uint64(len(members)) {
-		if n := members[(start+k)%uint64(len(members))]; good(n) {
-			return n
-		}
-	}
-	// There is one endpoint at least.
-	for k := range uint64(len(r.all)) {
-		if n := r.all[(turn+k)%uint64(len(r.all))]; good(n) {
-			return n
-		}
-	}
-	return r.all[turn%uint64(len(r.all))]
+// next picks whom the next attempt of an operation on a shard goes to.
+func (r *routes) next(course *session.Course[*node], i int, turn uint64) *node {
+	return course.Next(r.members[i], r.all, turn, func(n *node) bool { return n.suspect.Load() })
 }
 
 // suspects is how many nodes did not serve when they were asked last.

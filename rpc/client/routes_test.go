@@ -5,61 +5,6 @@ import (
 	"testing"
 )
 
-func testNodes(n int) []*node {
-	nodes := make([]*node, n)
-	for i := range nodes {
-		nodes[i] = &node{}
-	}
-	return nodes
-}
-
-func TestPick(t *testing.T) {
-	n := testNodes(5)
-	r := &routes{members: [][]*node{{n[0], n[1], nil}}, all: n}
-	const nobody = -1
-	tests := []struct {
-		name     string
-		write    bool
-		suspects []int
-		avoid    int
-		want     []int // any of them; over many turns each of them
-	}{
-		{"a write", true, nil, nobody, []int{0}},
-		{"a read", false, nil, nobody, []int{0, 1}},
-		{"a write past a suspect head", true, []int{0}, nobody, []int{1}},
-		{"a write past the head that failed it", true, nil, 0, []int{1}},
-		{"a read past a suspect", false, []int{1}, nobody, []int{0}},
-		{"no member left", true, []int{0}, 1, []int{2, 3, 4}},
-		{"no member left for a read", false, []int{0, 1}, 3, []int{2, 4}},
-		{"all are suspects", true, []int{0, 1, 2, 3, 4}, nobody, []int{0, 1, 2, 3, 4}},
-		{"all but the one that failed", true, []int{0, 1, 2, 4}, 3, []int{0, 1, 2, 3, 4}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			for i := range n {
-				n[i].suspect.Store(slices.Contains(test.suspects, i))
-			}
-			var avoid *node
-			if test.avoid != nobody {
-				avoid = n[test.avoid]
-			}
-			seen := map[int]int{}
-			for turn := range uint64(30) {
-				seen[slices.Index(n, r.pick(0, test.write, turn, avoid))]++
-			}
-			for _, i := range test.want {
-				if seen[i] == 0 {
-					t.Errorf("node %d was never picked", i)
-				}
-				delete(seen, i)
-			}
-			if len(seen) > 0 {
-				t.Errorf("picked %v as well, want only %v", seen, test.want)
-			}
-		})
-	}
-}
-
 func TestRoutesFollowTheRing(t *testing.T) {
 	c := newCluster(t, 3, []int{0, 1})
 	client := c.open()

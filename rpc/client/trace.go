@@ -32,7 +32,7 @@ func (o *call) trace() func(error) {
 	o.ctx = ctx
 	o.op.Traceparent = traceparent(span.SpanContext())
 	return func(err error) {
-		span.SetAttributes(attributeAttempts.Int(o.attempts))
+		span.SetAttributes(attributeAttempts.Int(o.course.Attempts()))
 		// A missing key or a condition that fails is an answer like others.
 		failure := new(opError)
 		if errors.As(err, &failure) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrVersionMismatch) {

@@ -9,31 +9,15 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// judge decides what an answer means for the call: it goes on, or ends with err.
+// judge carries out what the latest answer means for the call: it goes on, or ends with err.
 func (o *call) judge(result shard.Result) (again bool, err error) {
 	switch result.Status {
 	case wire.Invalid:
 		return false, o.refused(ErrInvalid)
 	case wire.TooLarge:
 		return false, o.refused(ErrTooLarge)
-	case shard.Overloaded:
-		// Coming back at once would add to what there is too much of.
-		o.pauses = max(o.pauses, overloadPauses)
 	}
-	if !o.isWrite() {
-		switch result.Status {
-		case shard.OK:
-			return false, nil
-		case shard.NotFound:
-			return false, o.failed(nil, ErrNotFound)
-		}
-		return true, nil
-	}
-	status := result.Status
-	if status == wire.Unavailable {
-		status = shard.Refused // both are definite: nothing was applied
-	}
-	switch o.write.Answer(status) {
+	switch o.verdict {
 	case session.Done:
 		return false, o.done(result)
 	case session.Renew:
@@ -43,7 +27,7 @@ func (o *call) judge(result shard.Result) (again bool, err error) {
 		o.place = place{}
 		return true, nil
 	case session.Lost:
-		if status != shard.SessionExpired {
+		if result.Status != shard.SessionExpired {
 			return false, o.failed(o.last, ErrOutcomeUnknown)
 		}
 		o.client.sessions[o.shard].expire(o.place.session)
@@ -52,7 +36,7 @@ func (o *call) judge(result shard.Result) (again bool, err error) {
 	return true, nil
 }
 
-// done is how a write with a result ends.
+// done is how a call with a result ends.
 func (o *call) done(result shard.Result) error {
 	switch result.Status {
 	case shard.NotFound:
@@ -70,7 +54,7 @@ func (o *call) done(result shard.Result) error {
 // refused is how a call ends that no repetition helps. With an earlier attempt in doubt,
 // which only a node with other limits can have accepted, the doubt stays.
 func (o *call) refused(kind error) error {
-	if o.write.InDoubt() && o.isWrite() {
+	if o.course.InDoubt() {
 		return o.failed(o.last, ErrOutcomeUnknown, kind)
 	}
 	return o.failed(o.last, kind)
@@ -80,7 +64,7 @@ func (o *call) refused(kind error) error {
 // says so, and nothing else is in doubt.
 func (o *call) abandoned(cause error) error {
 	kind := ErrUnavailable
-	if o.isWrite() && o.write.InDoubt() {
+	if o.course.InDoubt() {
 		kind = ErrOutcomeUnknown
 	}
 	if o.client.lifetime.Err() != nil {
@@ -93,7 +77,7 @@ func (o *call) abandoned(cause error) error {
 }
 
 func (o *call) failed(cause error, kinds ...error) error {
-	return &opError{verb: o.verb, key: string(o.op.Key), shard: o.op.Shard, kinds: kinds, cause: cause, attempts: o.attempts}
+	return &opError{verb: o.verb, key: string(o.op.Key), shard: o.op.Shard, kinds: kinds, cause: cause, attempts: o.course.Attempts()}
 }
 
 // timedOut ends a call whose context would allow more.
@@ -119,19 +103,14 @@ const (
 	// up to half, so that calls which failed together do not come back together.
 	firstPause   = 2 * time.Millisecond
 	longestPause = 250 * time.Millisecond
-	// overloadPauses is how far up an overloaded node sends a call.
-	overloadPauses = 4
 )
 
-// pause waits before the next attempt, but not after the first failure since there was
-// news of the shard: that attempt goes to somebody else, or there is nobody better. News
-// of the ring ends the wait.
+// pause waits before the next attempt, as long as the course says. News of the ring ends the wait.
 func (o *call) pause() error {
 	if o.op.Kind == shard.OpenSession && !o.client.sessions[o.shard].struggle(o.last) {
 		return errUnwanted
 	}
-	n := o.pauses
-	o.pauses++
+	n := o.course.Pause()
 	if n == 0 {
 		return o.over()
 	}

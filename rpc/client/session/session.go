@@ -5,8 +5,9 @@
 // shard keeps the result of a write until the client states that it will not ask
 // for it again, so a write may be sent any number of times under one identity, and
 // the same answer comes back. Session gives out the identities; Write judges
-// the answers. Both only compute: no clock, no lock, no network, so that
-// whoever tries the protocol against faults runs these and not a copy.
+// the answers; Course says, attempt by attempt, where an operation goes next. All of
+// them only compute: no clock, no lock, no network, so that whoever tries the protocol
+// against faults runs these and not a copy.
 package session
 
 import "github.com/ringward/ringward/shard"
