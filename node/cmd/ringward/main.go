@@ -6,6 +6,7 @@
 //	ringward put      sets a key; likewise get, delete and cas
 //	ringward status   tells how every shard and every node fares
 //	ringward ring     tells which shard owns which keys, who holds it and who sequences it
+//	ringward sim      lives through simulated clusters with everything that can go wrong
 //	ringward version  names this build
 //
 // Verbs that use a cluster find it by --endpoints or RINGWARD_ENDPOINTS: addresses of any of its

@@ -119,17 +119,6 @@ func (c *clients) calls() []check.Call {
 	return calls
 }
 
-func (c *clients) counts() (known, unknown int) {
-	for _, k := range c.record {
-		if k.op.Outcome == history.Unknown {
-			unknown++
-		} else {
-			known++
-		}
-	}
-	return known, unknown
-}
-
 // unfinished describes the calls that have not ended.
 func (c *clients) unfinished(b *strings.Builder) {
 	for _, k := range c.record {

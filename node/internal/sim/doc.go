@@ -11,5 +11,6 @@
 // then. In the other half some are lost for good, as many as section 10 lets the ring do without.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), node.go (a process), disk.go and
-// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clients.go and call.go, trace.go, run.go (what a caller sees).
+// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clients.go and call.go, trace.go, run.go (what a
+// caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go (fewer faults).
 package sim

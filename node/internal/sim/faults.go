@@ -15,10 +15,11 @@ type faults struct {
 
 	occurrences int           // so far
 	counts      [Families]int // of those that took place
-	skip        []int         // occurrences that do not take place, rising
+	happened    []Fault
+	skip        Occurrences // do not take place
 }
 
-func newFaults(w *world, skip []int) *faults { return &faults{w: w, skip: skip} }
+func newFaults(w *world, skip Occurrences) *faults { return &faults{w: w, skip: skip} }
 
 // begin plans the first of each kind.
 func (f *faults) begin() {

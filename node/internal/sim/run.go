@@ -1,10 +1,15 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
+	"time"
 
+	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/node/internal/sim/check"
 	"github.com/ringward/ringward/shard"
 )
 
@@ -13,18 +18,29 @@ type Options struct {
 	Seed uint64
 	// Trace gets a line for whatever happens; nil: nobody reads along.
 	Trace io.Writer
-	// Skip names occurrences of faults that do not take place, rising. A run numbers them from 0 as they come.
-	Skip []int
+	// Skip are the occurrences of faults that do not take place. A run numbers them from 0 as they come.
+	Skip Occurrences
 }
+
+// command is what lives through the same run again, given how the program is called.
+func (o *Options) command(program string) string {
+	c := fmt.Sprintf("%s sim --seed %d", program, o.Seed)
+	if len(o.Skip) > 0 {
+		c += " --skip " + o.Skip.String()
+	}
+	return c
+}
+
+// Tick is how long the tick of a simulated node is, where it is told in hours: as long as that of a real one at most.
+const Tick = 50 * time.Millisecond
 
 // Report is what a run that went well did.
 type Report struct {
-	Hash    uint64 // of the whole trace: the same seed gives the same one
-	Steps   int
-	Calls   int // of clients, that ended with a known outcome
-	Unknown int // of clients, that ended with an unknown one
-	Epochs  int // decided, beyond the first of each shard
-	Entries int // persistent
+	Hash    uint64                      // of the whole trace: the same options give the same one
+	Steps   int                         // events of the simulation
+	Calls   [history.NotApplied + 1]int // of clients, by outcome
+	Epochs  int                         // decided, beyond the first of each shard
+	Entries int                         // persistent
 	Crashes int
 	Lost    int     // nodes that never came back
 	Beyond  bool    // the lost nodes were more than the ring can do without, so the end was not judged
@@ -35,32 +51,62 @@ type Report struct {
 	Faults      [Families]int
 }
 
+// Fault is one that took place.
+type Fault struct {
+	Number int // among the occurrences of its run
+	Kind   Family
+	Moment string
+	What   []string // in words
+
+	step int
+}
+
+func (f Fault) String() string {
+	return fmt.Sprintf("%4d  tick %s  %v: %s", f.Number, f.Moment, f.Kind, strings.Join(f.What, "; "))
+}
+
 // Failure is how a run went wrong.
 type Failure struct {
-	Seed      uint64
-	Invariant int // as numbered in package check; 8: something is stuck; 0: a node stopped, or sent nonsense
+	Options
+	Invariant int // as numbered in package check; 0: a node stopped, panicked or sent nonsense
 	Shard     shard.ID
 	Step      int
 	Moment    string
 	Reason    string
+	Stack     string   // of a panic
 	Recent    []string // the last happenings of the shard
-	// Occurrences of faults until then, as Report counts them.
+	// Occurrences of faults until then, as Report counts them, and those of them that took place.
 	Occurrences int
+	Faults      []Fault
 }
 
 func (f *Failure) Error() string {
 	var b strings.Builder
-	what := fmt.Sprintf("invariant %d", f.Invariant)
-	if f.Invariant == 0 {
-		what = "a node's own check"
+	fmt.Fprintf(&b, "seed %d, step %d, at tick %s, shard %d: %s\n", f.Seed, f.Step, f.Moment, f.Shard, f.Reason)
+	fmt.Fprintf(&b, "broken is invariant %d: %s\n", f.Invariant, check.Sentence(f.Invariant))
+	if f.Stack != "" {
+		fmt.Fprintf(&b, "%s\n", f.Stack)
 	}
-	fmt.Fprintf(&b, "seed %d, step %d, at tick %s: %s failed in shard %d: %s\n", f.Seed, f.Step, f.Moment, what, f.Shard, f.Reason)
 	fmt.Fprintf(&b, "the last happenings:\n")
 	for _, line := range f.Recent {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	fmt.Fprintf(&b, "replay it: go test ./node/internal/sim -run 'TestSeed$' -v -sim.seed=%d", f.Seed)
+	fmt.Fprintf(&b, "replay it: %s\n", f.command("ringward"))
+	fmt.Fprintf(&b, "or:        %s", f.command("go run ./node/cmd/ringward"))
 	return b.String()
+}
+
+// sameAs reports whether two failures look like the work of one bug: the same invariant, and the same words about it but
+// for the numbers in them. What a stuck run or a history tells is all numbers.
+func (f *Failure) sameAs(g *Failure) bool {
+	if f.Invariant != g.Invariant {
+		return false
+	}
+	return f.Invariant >= 7 || withoutNumbers(f.Reason) == withoutNumbers(g.Reason)
+}
+
+func withoutNumbers(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("0123456789 ,[]()", r) }), " ")
 }
 
 // recentLines is how much of the trace a failure shows.
@@ -72,16 +118,17 @@ func Run(o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.report(o.Seed)
+	return w.report(o)
 }
 
 // report lives through the world and says what happened.
-func (w *world) report(seed uint64) (*Report, error) {
-	w.run()
+func (w *world) report(o Options) (*Report, error) {
+	w.live()
 	if f := w.failure; f != nil {
-		f.Seed = seed
-		f.Recent = w.trace.recent(f.Shard, recentLines)
-		f.Occurrences = w.faults.occurrences
+		o.Trace = nil
+		f.Options = o
+		f.Recent = w.trace.recent(f.Shard, w.genesis.Ring.Sequencer(f.Shard), recentLines)
+		f.Occurrences, f.Faults = w.faults.occurrences, w.faults.happened
 		return nil, f
 	}
 	r := &Report{
@@ -99,6 +146,37 @@ func (w *world) report(seed uint64) (*Report, error) {
 			r.Lost++
 		}
 	}
-	r.Calls, r.Unknown = w.clients.counts()
+	for _, k := range w.clients.record {
+		r.Calls[k.op.Outcome]++
+	}
 	return r, nil
+}
+
+// live runs the world. What panics in it, the core above all, fails the seed, and not the program.
+func (w *world) live() {
+	defer func() {
+		if p := recover(); p != nil {
+			w.fail(0, 0, "panic: %v", p)
+			w.failure.Stack = string(bytes.TrimSpace(debug.Stack()))
+		}
+	}()
+	w.run()
+}
+
+// add counts another run in.
+func (r *Report) add(o *Report) {
+	r.Hash += o.Hash // whatever the order
+	r.Steps += o.Steps
+	for i, n := range o.Calls {
+		r.Calls[i] += n
+	}
+	r.Epochs += o.Epochs
+	r.Entries += o.Entries
+	r.Crashes += o.Crashes
+	r.Lost += o.Lost
+	r.Ticks += o.Ticks
+	r.Occurrences += o.Occurrences
+	for i, n := range o.Faults {
+		r.Faults[i] += n
+	}
 }

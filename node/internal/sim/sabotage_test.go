@@ -66,27 +66,35 @@ func TestSabotageIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const within = 30
 			for seed := uint64(1); seed <= within; seed++ {
-				w, err := newWorld(Options{Seed: seed})
-				if err != nil {
-					t.Fatal(err)
-				}
-				w.plan.deletes = 0 // violations of histories without them are found faster
-				var again func()
-				again = func() {
-					if !w.calm {
-						sabotage(w)
-						w.after(tick/5, again)
-					}
-				}
-				w.after(20*tick, again)
-				if w.run(); w.failure != nil {
-					t.Logf("seen with seed %d: invariant %d, %s", seed, w.failure.Invariant, w.failure.Reason)
+				_, err := sabotaged(Options{Seed: seed}, sabotage)
+				if f := new(Failure); errors.As(err, &f) {
+					t.Logf("seen with seed %d: invariant %d, %s", seed, f.Invariant, f.Reason)
 					return
+				} else if err != nil {
+					t.Fatal(err)
 				}
 			}
 			t.Errorf("not seen within %d seeds", within)
 		})
 	}
+}
+
+// sabotaged is Run with something broken again and again.
+func sabotaged(o Options, sabotage func(w *world)) (*Report, error) {
+	w, err := newWorld(o)
+	if err != nil {
+		return nil, err
+	}
+	w.plan.deletes = 0 // violations of histories without them are found faster
+	var again func()
+	again = func() {
+		if !w.calm {
+			sabotage(w)
+			w.after(tick/5, again)
+		}
+	}
+	w.after(20*tick, again)
+	return w.report(o)
 }
 
 // TestFailureSaysHowToSeeIt looks at what a failed run tells.
@@ -96,7 +104,7 @@ func TestFailureSaysHowToSeeIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.after(30*tick, func() { w.fail(3, 1, "made up") })
-	_, err = w.report(7)
+	_, err = w.report(Options{Seed: 7, Skip: Occurrences{{2, 4}}})
 	var f *Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("got %v, want a failure", err)
@@ -104,9 +112,18 @@ func TestFailureSaysHowToSeeIt(t *testing.T) {
 	if f.Invariant != 3 || f.Step == 0 || len(f.Recent) == 0 || len(f.Recent) > recentLines {
 		t.Errorf("got invariant %d, step %d, %d lines, want 3, the step, 1 to %d", f.Invariant, f.Step, len(f.Recent), recentLines)
 	}
-	for _, want := range []string{"seed 7", "invariant 3", "made up", "go test ./node/internal/sim -run 'TestSeed$' -v -sim.seed=7"} {
+	for _, want := range []string{"seed 7", "invariant 3: what was persistent", "made up", "ringward sim --seed 7 --skip 2-4", "go run ./node/cmd/ringward sim --seed 7 --skip 2-4"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the failure does not say %q:\n%v", want, err)
 		}
+	}
+}
+
+// TestPanicFailsItsSeed has the core panic in the midst of a run.
+func TestPanicFailsItsSeed(t *testing.T) {
+	_, err := sabotaged(Options{Seed: 1}, func(w *world) { w.nodes[0].host = nil })
+	var f *Failure
+	if !errors.As(err, &f) || f.Invariant != 0 || !strings.Contains(f.Reason, "panic") || !strings.Contains(f.Stack, "engine.(*Host)") || len(f.Recent) == 0 {
+		t.Fatalf("got %v, want a failure with the panic and its stack", err)
 	}
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 )
 
@@ -89,9 +88,10 @@ func (rs rates) String() string {
 func (f *faults) happens(kind Family, possible bool) bool {
 	number := f.occurrences
 	f.occurrences++
-	if _, skip := slices.BinarySearch(f.skip, number); skip || !possible {
+	if f.skip.Has(number) || !possible {
 		return false
 	}
 	f.counts[kind]++
+	f.happened = append(f.happened, Fault{Number: number, Kind: kind, Moment: f.w.now.String(), step: f.w.steps})
 	return true
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ringward/ringward/shard"
@@ -57,9 +58,13 @@ func (t *trace) mix(numbers ...uint64) {
 	}
 }
 
-// note adds a line in words.
+// note adds a line in words. What follows from a fault at once belongs to its description.
 func (t *trace) note(n *node, id shard.ID, words string) {
 	t.add(n, id, happening{what: words})
+	if done := t.world.faults.happened; len(done) > 0 && done[len(done)-1].step == t.world.steps {
+		f := &done[len(done)-1]
+		f.What = append(f.What, strings.Join(strings.Fields(t.last[(t.count-1)%remembered].String())[2:], " "))
+	}
 }
 
 func (t *trace) message(n *node, verb string, m *shard.Message) {
@@ -75,18 +80,17 @@ func (t *trace) event(n *node, e *shard.Event) {
 	t.add(n, e.Shard, happening{what: "notes", event: e}, uint64(e.Kind), uint64(e.Node), uint64(e.To.Epoch), uint64(e.To.Seqno))
 }
 
-// recent are the last lines about a shard, or about all where it is 0, with what concerns every shard.
-func (t *trace) recent(id shard.ID, lines int) []string {
+// recent are the last lines about a shard, or about all where it is 0, with what concerns every shard, and with what its
+// sequencer notes.
+func (t *trace) recent(id, sequencer shard.ID, lines int) []string {
 	var out []string
 	for i := t.count - 1; i >= max(0, t.count-remembered) && len(out) < lines; i-- {
 		h := t.last[i%remembered]
-		if id == 0 || h.shard == 0 || h.shard == id {
+		if id == 0 || h.shard == 0 || h.shard == id || h.shard == sequencer && h.event != nil {
 			out = append(out, h.String())
 		}
 	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
+	slices.Reverse(out)
 	return out
 }
 

@@ -65,8 +65,8 @@ func newWorld(o Options) (*world, error) {
 	for _, id := range ids {
 		w.nodes = append(w.nodes, newNode(w, id))
 	}
-	w.clients = newClients(w)
 	w.faults = newFaults(w, o.Skip)
+	w.clients = newClients(w)
 	return w, nil
 }
 
