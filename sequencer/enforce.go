@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 	"github.com/ringward/ringward/wedge"
 )
 
@@ -54,7 +55,10 @@ func (e *Enforcer) Complete() (shard.Configuration, bool) {
 		return shard.Configuration{}, false
 	}
 	newest := e.asking.Chain.Newest()
-	for _, m := range newest.Members {
+	for i, m := range newest.Members {
+		if i > 0 && mutant.On(mutant.ForgottenWhenHeadActive) {
+			break
+		}
 		if !e.active[m] {
 			return shard.Configuration{}, false
 		}

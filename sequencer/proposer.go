@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // Proposer turns suspicion of a shard's members into the next configuration. It works at the head of the
@@ -84,9 +85,13 @@ func (p *Proposer) Propose(reg *Register, hears func(shard.NodeID) bool) (shard.
 	if p.now-p.since < p.patience() {
 		return shard.Configuration{}, false
 	}
-	p.proposed = true
+	p.proposed = !mutant.On(mutant.EpochReused)
 	p.fruitless = min(p.fruitless+1, maxFruitless)
-	return shard.Configuration{Shard: newest.Shard, Epoch: newest.Epoch + 1, Members: members}, true
+	next := newest.Epoch + 1
+	if mutant.On(mutant.EpochReused) && newest.Epoch > reg.Activated {
+		next = newest.Epoch
+	}
+	return shard.Configuration{Shard: newest.Shard, Epoch: next, Members: members}, true
 }
 
 // patience is for how many ticks a suspicion must stand: none at first, then as many as reports are

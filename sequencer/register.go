@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // Register is the configuration register of one shard, kept in the replicated
@@ -55,6 +56,9 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 	}
 	switch kind {
 	case cmdReconfigure:
+		if again := mutant.On(mutant.TwoSuccessors) || mutant.On(mutant.EpochReused); again && c.Epoch == newest.Epoch && c.Epoch > r.Activated {
+			return &Register{Chain: append(slices.Clone(r.Chain[:len(r.Chain)-1]), c), Activated: r.Activated}, nil
+		}
 		if c.Epoch != newest.Epoch+1 {
 			return r, nil
 		}

@@ -1,5 +1,7 @@
 package shard
 
+import "github.com/ringward/ringward/shard/mutant"
+
 // upstream is a replica's side of the link to its predecessor.
 type upstream struct {
 	connect Message // the handshake with the highest number, answered or not
@@ -57,7 +59,7 @@ func (r *Replica) Appeared(peer NodeID) {
 
 func (r *Replica) onConnect(m Message) {
 	// A lower number is an attempt that was given up since.
-	if m.From != r.conf.Predecessor(r.opt.Self) || m.Number <= r.up.connect.Number {
+	if m.From != r.conf.Predecessor(r.opt.Self) || m.Number <= r.up.connect.Number && !mutant.On(mutant.HandshakesByArrival) {
 		return
 	}
 	r.up = upstream{connect: m}
@@ -73,7 +75,7 @@ func (r *Replica) answerConnect() {
 	case m.Number == 0:
 	case r.State() == Pending && r.stored.Active != r.conf.Epoch:
 		r.connected()
-	case r.isActive() && r.synced:
+	case r.isActive() && (r.synced || mutant.On(mutant.UnsyncedWelcomes)):
 		r.welcome(m)
 	}
 }
@@ -162,7 +164,9 @@ func (r *Replica) openLink(last Seqno) {
 // replica vouches for its history, to those before it and, as head, to clients.
 func (r *Replica) sync() {
 	r.synced = true
-	r.floor = max(r.floor, r.last())
+	if !mutant.On(mutant.CommitBelowRecovered) {
+		r.floor = max(r.floor, r.last())
+	}
 	// Reads that came before are not older than what was just recovered, but no part of it is a fence for them.
 	for i := range r.reads.waiting {
 		r.reads.waiting[i].arrived = r.last()
@@ -208,7 +212,7 @@ func (r *Replica) onAppend(m Message) {
 	if m.From != r.conf.Predecessor(r.opt.Self) {
 		return
 	}
-	if !r.isActive() || r.up.link == (Link{}) || m.Link != r.up.link || m.Last > r.last() {
+	if !r.isActive() || r.up.link == (Link{}) || m.Link != r.up.link && !mutant.On(mutant.OldConnectionCounts) || m.Last > r.last() {
 		r.send(Message{Kind: MsgRefuse, To: m.From, Link: m.Link})
 		return
 	}
@@ -247,7 +251,12 @@ func (r *Replica) onAck(m Message) {
 
 // settled is up to where the history is durable here and at everyone after.
 func (r *Replica) settled() Seqno {
-	if r.conf.Tail() == r.opt.Self {
+	switch {
+	case mutant.On(mutant.AckBeforeFsync) && r.conf.Tail() == r.opt.Self:
+		return r.last()
+	case mutant.On(mutant.AckBeforeFsync):
+		return r.down.acked
+	case r.conf.Tail() == r.opt.Self || mutant.On(mutant.AckBeforeSuccessor):
 		return r.durable
 	}
 	return min(r.durable, r.down.acked)
@@ -258,6 +267,9 @@ func (r *Replica) advance() {
 	commit := min(r.told, r.durable)
 	if r.isHead() {
 		commit = r.settled()
+	}
+	if mutant.On(mutant.ApplyBeforeCommit) {
+		commit = r.durable
 	}
 	if commit <= r.commit {
 		r.serveReads()

@@ -1,6 +1,10 @@
 package shard
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Learn takes in decided configurations, from whomever. A successor above the promise wedges the
 // replica: from here on it does nothing in a lower epoch. It reports whether it was one.
@@ -13,13 +17,16 @@ func (r *Replica) Learn(chain Chain) bool {
 		r.broken("%v", err)
 		return false
 	}
-	if chain.Newest().Epoch <= r.conf.Epoch {
+	if e := chain.Newest().Epoch; e < r.conf.Epoch || e == r.conf.Epoch && !mutant.On(mutant.WedgedAgain) {
 		return false
 	}
 	from := View{r.conf.Epoch, r.last()}
 	r.conf = merged.Newest()
 	r.write(Record{Kind: RecordPromise, Chain: merged})
-	r.up, r.down, r.inheriting = upstream{}, downstream{}, nil
+	r.down, r.inheriting = downstream{}, nil
+	if !mutant.On(mutant.WedgedDrains) {
+		r.up = upstream{}
+	}
 	r.synced, r.floor, r.told = false, 0, r.commit
 	r.fenceAsks = map[NodeID]Number{}
 	r.refuseWaiting()
@@ -29,7 +36,7 @@ func (r *Replica) Learn(chain Chain) bool {
 
 func (r *Replica) onWedge(m Message) {
 	a := wedgeAsk{from: m.From, number: m.Number}
-	if r.promised == r.conf.Epoch {
+	if r.promised == r.conf.Epoch || mutant.On(mutant.WedgeAnsweredEarly) {
 		r.answerWedge(a)
 	} else if !slices.Contains(r.wedgeAsks, a) {
 		r.wedgeAsks = append(r.wedgeAsks, a)
@@ -39,8 +46,16 @@ func (r *Replica) onWedge(m Message) {
 // answerWedge describes the replica from what is durable. It is called when the promise is: then so
 // is all that was accepted before, because the log keeps their order.
 func (r *Replica) answerWedge(a wedgeAsk) {
+	active := r.active
+	if mutant.On(mutant.PendingAnswersActive) {
+		for _, c := range r.stored.Chain {
+			if c.Epoch < r.conf.Epoch && c.Has(r.opt.Self) {
+				active = max(active, c.Epoch)
+			}
+		}
+	}
 	r.send(Message{
-		Kind: MsgWedged, To: a.from, Number: a.number, State: r.State(), Active: r.active,
+		Kind: MsgWedged, To: a.from, Number: a.number, State: r.State(), Active: active,
 		Last: r.durable, Lineage: r.stored.Lineage, Chain: r.stored.Chain,
 	})
 }
@@ -138,7 +153,19 @@ func (r *Replica) adopt(lineage Lineage, cut Seqno, entries []Entry) {
 		r.broken("inheriting from %d, outside of the history from %d to %d", cut, r.stored.Start, r.last())
 		return
 	}
-	r.write(Record{Kind: RecordActivate, Epoch: r.conf.Epoch, Lineage: lineage, Cut: cut, Hash: hash, Entries: entries})
+	activate := Record{Kind: RecordActivate, Epoch: r.conf.Epoch, Lineage: lineage, Cut: cut, Hash: hash, Entries: entries}
+	if mutant.On(mutant.ActivationBeforeData) {
+		activate.Entries = nil
+		r.write(activate)
+		for _, e := range entries {
+			r.write(Record{Kind: RecordEntry, Entry: e})
+		}
+		return
+	}
+	r.write(activate)
+	if mutant.On(mutant.ActiveBeforeDurable) {
+		r.activated(r.conf.Epoch)
+	}
 }
 
 // activated: the activation in epoch e is durable.
@@ -155,6 +182,9 @@ func (r *Replica) activated(e Epoch) {
 	}
 	r.floor = base
 	r.sync()
+	if mutant.On(mutant.FenceBeforeBase) {
+		r.floor = 0
+	}
 	if r.conf.Tail() != r.opt.Self {
 		r.connect()
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // Contents is where one shard's applied state lies, in the order of its keys. The Machine writes
@@ -165,12 +167,19 @@ func (m *Machine) write(seqno Seqno, c Command) (Result, error) {
 	}
 	s := m.sessions[id.Session]
 	if s == nil {
-		return Result{Status: SessionExpired}, nil
+		if !mutant.On(mutant.ExpiredSessionReopens) {
+			return Result{Status: SessionExpired}, nil
+		}
+		s = &session{floor: 1}
+		m.sessions[id.Session] = s
 	}
 	s.lastUsed = seqno
 	m.dirty[id.Session] = true
+	if mutant.On(mutant.ResultsForgottenEarly) {
+		s.forget(id.Op)
+	}
 	s.forget(min(id.Oldest, id.Op))
-	if r, ok := s.answered(id); ok {
+	if r, ok := s.answered(id); ok && !(mutant.On(mutant.DuplicateCheckAtHead) && seqno-r.Version < 8) {
 		return r, nil
 	}
 	if len(s.results) >= MaxUnanswered {
@@ -217,6 +226,9 @@ func (m *Machine) get(key []byte) (Seqno, []byte, error) {
 
 // Commit makes what was applied visible, together with its position.
 func (m *Machine) Commit() error {
+	if mutant.On(mutant.SessionsNotStored) {
+		clear(m.dirty)
+	}
 	for id := range m.dirty {
 		key := binary.BigEndian.AppendUint64(slices.Clone(sessionPrefix), uint64(id))
 		var err error
@@ -230,6 +242,11 @@ func (m *Machine) Commit() error {
 		}
 	}
 	clear(m.dirty)
+	if mutant.On(mutant.PositionApart) {
+		if err := m.contents.Commit(); err != nil {
+			return err
+		}
+	}
 	position := binary.BigEndian.AppendUint64(binary.AppendUvarint(nil, uint64(m.applied)), m.hash)
 	if err := m.contents.Set(appliedKey, position); err != nil {
 		return err

@@ -1,6 +1,10 @@
 package shard
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Write takes a put, a delete or the opening of a session. It is answered from the applier once it is persistent and applied.
 func (r *Replica) Write(q Request) {
@@ -8,7 +12,7 @@ func (r *Replica) Write(q Request) {
 	switch {
 	case r.err != nil || !r.isActive() || !r.isHead():
 		r.refuse(q.Token)
-	case r.hold || !r.synced:
+	case r.hold || !r.synced && !mutant.On(mutant.NumberBeforeSynced):
 		if r.heldBytes+size > r.opt.InFlightBytes {
 			r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of held requests", r.heldBytes+size, r.opt.InFlightBytes)})
 			return

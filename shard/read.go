@@ -1,5 +1,7 @@
 package shard
 
+import "github.com/ringward/ringward/shard/mutant"
+
 // reads are the linearizable reads that wait at a replica, in three stages: for a fence to be
 // asked, for its answers, for commit to reach what the head named. A read never joins a fence
 // that was asked before it arrived.
@@ -36,7 +38,7 @@ const fencePatience = 4
 // vouches reports whether the replica may confirm to others that its configuration is in
 // force: an unsynced one vouches for nothing, a head only once commit covers all it inherited and recovered.
 func (r *Replica) vouches() bool {
-	return r.isActive() && r.synced && (!r.isHead() || r.commit >= r.floor)
+	return r.isActive() && (r.synced || mutant.On(mutant.UnsyncedVouches)) && (!r.isHead() || r.commit >= r.floor)
 }
 
 // Read takes a get.
@@ -48,6 +50,8 @@ func (r *Replica) Read(q Request) {
 		r.refuse(q.Token)
 	case r.reads.count() >= r.opt.WaitingReads:
 		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("reads waiting", r.reads.count(), r.opt.WaitingReads)})
+	case mutant.On(mutant.ReadJoinsFence) && r.reads.fence.number != 0:
+		r.reads.fence.reads = append(r.reads.fence.reads, read{key: q.Key, token: q.Token, arrived: r.last()})
 	default:
 		r.reads.waiting = append(r.reads.waiting, read{key: q.Key, token: q.Token, arrived: r.last()})
 	}
@@ -91,7 +95,7 @@ func (r *Replica) answerFences() {
 
 func (r *Replica) onFenced(m Message) {
 	f := &r.reads.fence
-	if !r.isActive() || f.number == 0 || m.From == r.opt.Self || m.Number != f.number || !r.conf.Has(m.From) {
+	if !r.isActive() || f.number == 0 || m.From == r.opt.Self || m.Number != f.number && !mutant.On(mutant.AnyFenceAnswer) || !r.conf.Has(m.From) {
 		return
 	}
 	f.confirmed[m.From] = true
@@ -105,7 +109,14 @@ func (r *Replica) onFenced(m Message) {
 // closeFence lets the reads of a fence pass that all other members have confirmed.
 func (r *Replica) closeFence() {
 	q := &r.reads
-	if len(q.fence.confirmed) < len(r.conf.Members)-1 {
+	asked := len(r.conf.Members) - 1
+	switch {
+	case mutant.On(mutant.ReadWithoutFence):
+		asked = 0
+	case mutant.On(mutant.FenceHeadOnly) && (r.isHead() || q.fence.confirmed[r.conf.Head()]):
+		asked = 0
+	}
+	if len(q.fence.confirmed) < asked {
 		return
 	}
 	if r.isHead() {

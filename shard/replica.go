@@ -3,13 +3,20 @@ package shard
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // Numbers gives out the numbers of a node's askings. All replicas of a node share one.
 type Numbers struct{ last Number }
 
 // NewNumbers counts on from the first number of the given boot.
-func NewNumbers(boot uint64) *Numbers { return &Numbers{last: FirstNumber(boot)} }
+func NewNumbers(boot uint64) *Numbers {
+	if mutant.On(mutant.NumbersRestart) {
+		boot = 1
+	}
+	return &Numbers{last: FirstNumber(boot)}
+}
 
 // Next returns a number above all before.
 func (n *Numbers) Next() Number {
@@ -126,6 +133,11 @@ type wedgeAsk struct {
 func NewReplica(opt Options, stored Stored) (*Replica, error) {
 	if err := stored.Chain.Valid(); err != nil {
 		return nil, err
+	}
+	if mutant.On(mutant.PromiseForgotten) && stored.Active > 0 {
+		for len(stored.Chain) > 1 && stored.Chain.Newest().Epoch > stored.Active {
+			stored.Chain = stored.Chain[:len(stored.Chain)-1]
+		}
 	}
 	r := &Replica{
 		opt: opt, stored: stored, conf: stored.Chain.Newest(),
@@ -252,7 +264,7 @@ func (r *Replica) Durable(n int) {
 		case RecordPromise:
 			r.promised = w.epoch
 		case RecordActivate:
-			if w.epoch > r.active {
+			if w.epoch > r.active || mutant.On(mutant.ActivatedAgain) {
 				r.activated(w.epoch)
 			}
 		}
@@ -303,6 +315,17 @@ func (r *Replica) Step(m Message) {
 	// what is known of the configurations since; above, its chain would have
 	// come with it.
 	if m.Epoch != r.conf.Epoch {
+		if mutant.On(mutant.WedgedDrains) && m.Kind == MsgAppend && m.Link == r.up.link {
+			for _, e := range m.Entries {
+				if e.Seqno() == r.last()+1 && e.Follows(r.lastHash()) {
+					r.write(Record{Kind: RecordEntry, Entry: e})
+				}
+			}
+			r.out.Send = append(r.out.Send, Message{
+				Kind: MsgAck, Shard: m.Shard, From: r.opt.Self, To: m.From, Epoch: m.Epoch, Link: m.Link, Last: r.durable,
+			})
+			return
+		}
 		if m.Epoch < r.conf.Epoch {
 			r.send(Message{Kind: MsgRefuse, To: m.From, Chain: r.stored.Chain})
 		}

@@ -1,6 +1,9 @@
 package wedge
 
-import "github.com/ringward/ringward/shard"
+import (
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Asking is a wedge on its way: one number, sent to all members of all configurations of a chain
 // and repeated, ever more slowly, to those that have not answered.
@@ -44,7 +47,11 @@ func (a *Asking) Tick() []shard.Message {
 func (a *Asking) Messages() []shard.Message {
 	newest := a.Chain.Newest()
 	var out []shard.Message
-	for _, n := range a.Chain.Members() {
+	asked := a.Chain
+	if mutant.On(mutant.WedgeTwoConfigurations) {
+		asked = asked[max(0, len(asked)-2):]
+	}
+	for _, n := range asked.Members() {
 		if !a.done[n] {
 			out = append(out, shard.Message{
 				Kind: shard.MsgWedge, Shard: newest.Shard, Epoch: newest.Epoch, To: n, Number: a.Number, Chain: a.Chain,

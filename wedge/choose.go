@@ -1,6 +1,9 @@
 package wedge
 
-import "github.com/ringward/ringward/shard"
+import (
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Answer is what a wedged replica said of itself, durable at the time.
 type Answer struct {
@@ -23,10 +26,13 @@ type Answer struct {
 // what was void already; among those of the highest epoch any is safe, and the
 // longest keeps the most of what was not acknowledged. prefer wins ties.
 func Choose(chain shard.Chain, answers map[shard.NodeID]Answer, prefer shard.NodeID) (owner shard.NodeID, ok bool) {
-	if !walkBack(chain, answers) {
+	if !walkBack(chain, answers) && !mutant.On(mutant.NoWalkBack) {
 		return 0, false
 	}
 	better := func(a, b Answer) bool {
+		if mutant.On(mutant.LongestHistory) {
+			return a.Last > b.Last
+		}
 		return a.Active > b.Active || (a.Active == b.Active && a.Last > b.Last)
 	}
 	if _, own := answers[prefer]; own {
@@ -46,7 +52,7 @@ func walkBack(chain shard.Chain, answers map[shard.NodeID]Answer) bool {
 		answered := false
 		for _, n := range chain[i].Members {
 			a, ok := answers[n]
-			if ok && a.Active >= chain[i].Epoch {
+			if ok && (a.Active >= chain[i].Epoch || mutant.On(mutant.WalkBackStopsAtPending)) {
 				return true
 			}
 			answered = answered || ok

@@ -1,6 +1,9 @@
 package wedge
 
-import "github.com/ringward/ringward/shard"
+import (
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Round is the wedge round of the head of a new configuration: it asks, chooses the history to
 // inherit from the answers, and fetches what the head lacks of it.
@@ -65,6 +68,9 @@ func (r *Round) choose() {
 	}
 	a := r.answers[owner]
 	cut := own.Lineage.CommonPrefix(own.Last, a.Lineage, a.Last)
+	if mutant.On(mutant.CutAtLength) {
+		cut = min(own.Last, a.Last)
+	}
 	r.fetch = fetch{owner: owner, number: r.numbers.Next(), cut: cut, last: a.Last, lineage: a.Lineage}
 	if cut == a.Last {
 		return

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 	"github.com/ringward/ringward/wedge"
 )
 
@@ -133,8 +136,13 @@ func (e *engine) propose() {
 	if !e.replica.Leads() {
 		return
 	}
-	if c, ok := e.proposer.Propose(e.register, e.host.hears); ok && !e.replica.Propose(sequencer.Reconfigure(c)) {
+	c, ok := e.proposer.Propose(e.register, e.host.hears)
+	switch {
+	case !ok:
+	case !e.replica.Propose(sequencer.Reconfigure(c)):
 		e.proposer.Reset()
+	case mutant.On(mutant.ProposerActsEarly):
+		e.host.learn(append(slices.Clone(e.register.Chain), c))
 	}
 }
 
@@ -192,6 +200,15 @@ func (e *engine) suspect() {
 				suspects = append(suspects, m)
 			}
 		}
+	}
+	if mutant.On(mutant.WedgeWithoutDecision) && len(suspects) > 0 {
+		next := shard.Configuration{Shard: e.id, Epoch: conf.Epoch + 1}
+		for _, m := range conf.Members {
+			if !slices.Contains(suspects, m) {
+				next.Members = append(next.Members, m)
+			}
+		}
+		e.host.learn(append(slices.Clone(e.replica.Chain()), next))
 	}
 	e.replica.Hold(len(suspects) > 0)
 	if len(suspects) == 0 && !e.suspected || len(suspects) > 0 && e.suspected && e.ticks%reportEvery != 0 {
