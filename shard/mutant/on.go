@@ -2,7 +2,10 @@
 
 package mutant
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // Description says what a mutant does.
 type Description struct {
@@ -58,7 +61,22 @@ var All = []Description{
 	{PositionApart, "position-apart", "11.5", "the applied position is stored apart from its data"},
 }
 
-var current Mutant
+// Environment is the variable that names the mutant with which a process begins: any program or test of this build
+// can be run with one.
+const Environment = "RINGWARD_MUTANT"
+
+var current = begin(os.Getenv(Environment))
+
+func begin(name string) Mutant {
+	if name == "" {
+		return None
+	}
+	m, err := Named(name)
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", Environment, err))
+	}
+	return m
+}
 
 // Set switches one mutant on, and all others off. Nothing may run meanwhile.
 func Set(m Mutant) { current = m }
