@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ringward/ringward/bench/internal/network"
+	"github.com/ringward/ringward/bench/internal/volume"
 )
 
 // Options say what to start.
@@ -26,6 +29,14 @@ type Options struct {
 	// Dir gets the data and the logs, and keeps them; it must be empty or not exist. Empty: a
 	// temporary directory, which is removed at the end.
 	Dir string
+
+	// Links puts a network between the nodes whose links can be cut: see Cluster.Network.
+	Links bool
+	// DiskBytes gives each node a disk of its own of this size, which can be filled: see Node.Disk. 0: none. What is on
+	// them ends with the cluster, also where Dir is kept.
+	DiskBytes int64
+	// Settings are further flags of the nodes, such as --log-segment 1MiB.
+	Settings []string
 }
 
 // The limits of Options.
@@ -44,6 +55,8 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("shards %d: want 1 to %d", o.Shards, MaxShards)
 	case o.Replicas < 1 || o.Replicas > o.Nodes:
 		return fmt.Errorf("replicas %d: want 1 to %d, since a node holds at most one replica of a shard", o.Replicas, o.Nodes)
+	case o.DiskBytes < 0:
+		return fmt.Errorf("disks of %d bytes: want 0 or more", o.DiskBytes)
 	case o.SuspectAfter != 0 && o.SuspectAfter < minHold:
 		return fmt.Errorf("suspect-after %v: want %v or more", o.SuspectAfter, minHold)
 	}
@@ -62,6 +75,7 @@ type Cluster struct {
 	dir     string
 	version string
 	nodes   []*Node
+	network *network.Network // nil unless asked for
 	spawner *spawner
 	guard   *guard // nil where the directory is kept
 
@@ -112,6 +126,9 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 	for i := range c.options.Nodes {
 		c.nodes = append(c.nodes, newNode(c, i, address(3*i), address(3*i+1), address(3*i+2)))
 	}
+	if err := c.furnish(); err != nil {
+		return err
+	}
 	for _, n := range c.nodes {
 		if err := n.launch(); err != nil {
 			return err
@@ -131,6 +148,32 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// furnish gives the nodes the network and the disks that were asked for.
+func (c *Cluster) furnish() (err error) {
+	if c.options.Links {
+		var places []network.Node
+		for _, n := range c.nodes {
+			places = append(places, network.Node{Endpoint: n.Endpoint, Gossip: n.Gossip})
+		}
+		if c.network, err = network.New(places); err != nil {
+			return err
+		}
+	}
+	if c.options.DiskBytes == 0 {
+		return nil
+	}
+	for _, n := range c.nodes {
+		if err := os.Mkdir(n.Dir, 0o755); err != nil {
+			return err
+		}
+		if n.disk, err = volume.New(n.Dir, c.options.DiskBytes); err != nil {
+			return err
+		}
+		n.Dir = filepath.Join(n.disk.Path(), "data")
+	}
+	return nil
 }
 
 // prepareDir makes the directory.
@@ -200,6 +243,9 @@ func (c *Cluster) Endpoints() []string {
 // Nodes are all nodes, running or not. The slice is the caller's.
 func (c *Cluster) Nodes() []*Node { return append([]*Node(nil), c.nodes...) }
 
+// Network is what lies between the nodes; nil unless Options.Links asked for it. Node i of Nodes is node i there.
+func (c *Cluster) Network() *network.Network { return c.network }
+
 // Version is what the executable says of itself.
 func (c *Cluster) Version() string { return c.version }
 
@@ -216,6 +262,14 @@ func (c *Cluster) Stop() error {
 		}
 		all.Wait()
 		c.spawner.close()
+		if c.network != nil {
+			errs = append(errs, c.network.Close())
+		}
+		for _, n := range c.nodes {
+			if n.disk != nil {
+				errs = append(errs, n.disk.Close())
+			}
+		}
 		if c.options.Dir == "" && c.dir != "" {
 			errs = append(errs, os.RemoveAll(c.dir))
 		}

@@ -54,6 +54,11 @@ func ringward(args []string) int {
 		return 0
 	}
 	option := func(name string) string { return args[slices.Index(args, name)+1] }
+	// Before it listens: a start that saw it do so would be done with it.
+	if misbehaviour == "crash" && option("--name") == "node-2" {
+		fmt.Fprintln(os.Stderr, "disk on fire")
+		return 3
+	}
 	for i, name := range []string{"--listen", "--gossip", "--ops"} {
 		if i == 0 && misbehaviour == "busy" {
 			fmt.Fprintln(os.Stderr, "listen tcp: bind: address already in use")
@@ -65,10 +70,6 @@ func ringward(args []string) int {
 			return 1
 		}
 		defer l.Close()
-	}
-	if misbehaviour == "crash" && option("--name") == "node-2" {
-		fmt.Fprintln(os.Stderr, "disk on fire")
-		return 3
 	}
 	dir := option("--dir")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

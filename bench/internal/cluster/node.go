@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/ringward/ringward/bench/internal/volume"
 )
 
 const (
@@ -43,7 +45,9 @@ type Node struct {
 	Log      string // file that its output is appended to
 
 	cluster *Cluster
-	turn    sync.Mutex // held while the node is started or ended
+	place   int            // in the cluster's list
+	disk    *volume.Volume // nil: the directory's
+	turn    sync.Mutex     // held while the node is started or ended
 
 	mu      sync.Mutex
 	process *process // nil before the first start
@@ -59,7 +63,7 @@ type process struct {
 func newNode(c *Cluster, i int, endpoint, gossip, ops string) *Node {
 	name := "node-" + strconv.Itoa(i+1)
 	return &Node{Name: name, Endpoint: endpoint, Gossip: gossip, Ops: ops,
-		Dir: filepath.Join(c.dir, name), Log: filepath.Join(c.dir, name+".log"), cluster: c}
+		Dir: filepath.Join(c.dir, name), Log: filepath.Join(c.dir, name+".log"), cluster: c, place: i}
 }
 
 // Start starts the node from its data and returns when it accepts connections. It is an error if it runs.
@@ -82,10 +86,18 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) launch() error {
 	args := []string{"node", "--name", n.Name, "--dir", n.Dir, "--listen", n.Endpoint, "--gossip", n.Gossip, "--ops", n.Ops}
 	var others []string
-	for _, other := range n.cluster.nodes {
-		if other != n {
+	network := n.cluster.network
+	for i, other := range n.cluster.nodes {
+		switch {
+		case other == n:
+		case network != nil:
+			others = append(others, network.Gossip(i))
+		default:
 			others = append(others, other.Gossip)
 		}
+	}
+	if network != nil {
+		args = append(args, "--http-proxy", network.Proxy(n.place), "--gossip-advertise", network.Gossip(n.place))
 	}
 	if len(others) > 0 {
 		args = append(args, "--join", strings.Join(others, ","))
@@ -93,6 +105,7 @@ func (n *Node) launch() error {
 	if d := n.cluster.options.SuspectAfter; d > 0 {
 		args = append(args, "--suspect-after", d.String())
 	}
+	args = append(args, n.cluster.options.Settings...)
 	log, err := os.OpenFile(n.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.Name, err)
@@ -157,6 +170,28 @@ func (n *Node) Running() bool {
 	}
 }
 
+// Pause stops the node's process where it stands (SIGSTOP), until Resume. A node that does not run is left as it is.
+func (n *Node) Pause() error { return n.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused node go on, which does not know that it stood still.
+func (n *Node) Resume() error { return n.signal(syscall.SIGCONT) }
+
+func (n *Node) signal(s syscall.Signal) error {
+	if !n.Running() {
+		return nil
+	}
+	if err := n.current().Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("%s: %v: %w", n.Name, s, err)
+	}
+	return nil
+}
+
+// Disk is the node's disk; nil unless Options.DiskBytes asked for one.
+func (n *Node) Disk() *volume.Volume { return n.disk }
+
+// Place is the node's place among the nodes of its cluster, and in its network.
+func (n *Node) Place() int { return n.place }
+
 // Stop asks the node to end, ends it if it does not, and returns when it has. A node that does not run
 // is left as it is.
 func (n *Node) Stop() error {
@@ -180,6 +215,10 @@ func (n *Node) end(with syscall.Signal) error {
 	}
 	if err := p.Signal(with); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("%s: %v: %w", n.Name, with, err)
+	}
+	// One that is paused would not hear of it.
+	if err := n.signal(syscall.SIGCONT); err != nil {
+		return err
 	}
 	patience := time.NewTimer(stopTime)
 	defer patience.Stop()
