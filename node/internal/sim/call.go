@@ -20,6 +20,8 @@ type call struct {
 	doubtful   bool  // some attempt may have taken effect
 	done       bool
 	begun      moment
+	attempts   int
+	asked      shard.Epoch // in which its first attempt came to a replica
 	heard      string
 }
 
@@ -28,6 +30,7 @@ type attempt struct {
 	call    *call
 	request shard.Request
 	over    bool // answered, or given up
+	arrived moment
 }
 
 // callTicks is a client's patience with a call, in ticks, while there are faults.
@@ -65,6 +68,7 @@ func (k *call) try() {
 		return
 	}
 	a := &attempt{call: k, request: k.request}
+	k.attempts++
 	if k.identified {
 		a.request.Identity.Oldest = c.sessions[k.request.Shard].oldest(k.request.Identity)
 	}
@@ -106,6 +110,7 @@ func (a *attempt) arrive(to *node) {
 		return
 	}
 	to.take(func() {
+		a.call.client.w.rare.asks(to, a)
 		if !to.host.Request(a.request) {
 			a.answer(to, shard.Result{Status: shard.Refused, Chain: to.host.Known(a.request.Shard), Reason: "not hosted"})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -96,7 +97,37 @@ func (c Campaign) Run(ctx context.Context) (Figures, error) {
 	workers.Wait()
 	close(quit)
 	<-reported
-	return r.now(), r.err
+	f := r.now()
+	if r.err == nil {
+		r.err = f.enough()
+	}
+	return f, r.err
+}
+
+// enoughForRare is how many seeds come to every rare state.
+const enoughForRare = 5000
+
+// UnreachedError says that a long campaign went well, and never came to some states: it has not tried what it should.
+type UnreachedError struct {
+	Seeds  int
+	States []Rare
+}
+
+func (e *UnreachedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d seeds never came to these states, of which none should stay untried:", e.Seeds)
+	for _, s := range e.States {
+		fmt.Fprintf(&b, "\n  %v: %s", s, s.What())
+	}
+	return b.String()
+}
+
+// enough is an error where a long campaign never came to some rare state.
+func (f *Figures) enough() error {
+	if never := f.Unreached(); f.Seeds >= enoughForRare && len(never) > 0 {
+		return &UnreachedError{Seeds: f.Seeds, States: never}
+	}
+	return nil
 }
 
 // running is a campaign under way.

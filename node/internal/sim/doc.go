@@ -12,5 +12,6 @@
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), node.go (a process), disk.go and
 // contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clients.go and call.go, trace.go, run.go (what a
-// caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go (fewer faults).
+// caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go (fewer faults), rare.go and its like (which rare states
+// were reached).
 package sim

@@ -48,7 +48,34 @@ func (f *Figures) Write(w io.Writer) {
 	line("crashes", "%d; %d nodes lost for good, in %d runs more than the ring can do without", f.Crashes, f.Lost, f.Beyond)
 	line("slowest calm", "%.1f ticks after the last repair everything had ended, with seed %d", f.SlowestCalm, f.SlowestSeed)
 	line("faults", "%d: %s", sum(f.Faults[:]), f.each(len(f.Faults), func(i int) (string, int) { return Family(i).String(), f.Faults[i] }))
+	f.writeRare(w)
 	line("hash", "%016x, the sum over all traces", f.Hash)
+}
+
+// columns of rare states that fit side by side on a page.
+const columns = 3
+
+func (f *Figures) writeRare(w io.Writer) {
+	fmt.Fprintf(w, "rare states        %d of %d reached\n", int(Rares)-len(f.Unreached()), Rares)
+	rows := (int(Rares) + columns - 1) / columns
+	for i := range rows {
+		var line strings.Builder
+		for state := i; state < int(Rares); state += rows {
+			fmt.Fprintf(&line, "  %-21s%10d", Rare(state), f.Rare[state])
+		}
+		fmt.Fprintln(w, line.String())
+	}
+}
+
+// Unreached are the rare states that no run came to.
+func (f *Figures) Unreached() []Rare {
+	var never []Rare
+	for state, n := range f.Rare {
+		if n == 0 {
+			never = append(never, Rare(state))
+		}
+	}
+	return never
 }
 
 func sum(numbers []int) int {
@@ -71,17 +98,20 @@ func (f *Figures) each(n int, thing func(int) (string, int)) string {
 
 // MarshalJSON names what is counted.
 func (f Figures) MarshalJSON() ([]byte, error) {
-	calls, faults := map[string]int{}, map[string]int{}
+	calls, faults, rare := map[string]int{}, map[string]int{}, map[string]int{}
 	for i, n := range f.Calls {
 		calls[history.Outcome(i).String()] = n
 	}
 	for i, n := range f.Faults {
 		faults[Family(i).String()] = n
 	}
+	for i, n := range f.Rare {
+		rare[Rare(i).String()] = n
+	}
 	return json.Marshal(map[string]any{
 		"seeds": f.Seeds, "seconds": f.Elapsed.Seconds(), "seeds_per_second": f.PerSecond(), "twice": f.Twice,
 		"simulated_hours": f.Simulated().Hours(), "steps": f.Steps, "calls": calls, "entries": f.Entries, "reconfigurations": f.Epochs,
 		"crashes": f.Crashes, "lost": f.Lost, "beyond": f.Beyond, "slowest_calm_ticks": f.SlowestCalm, "slowest_seed": f.SlowestSeed,
-		"faults": faults, "hash": fmt.Sprintf("%016x", f.Hash),
+		"faults": faults, "rare": rare, "hash": fmt.Sprintf("%016x", f.Hash),
 	})
 }

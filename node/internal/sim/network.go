@@ -242,7 +242,10 @@ func (n *network) gossip(from *node, chain shard.Chain) {
 		}
 		n.w.after(between{tick / 10, 3 * tick}.pick(r), func() {
 			if to.up {
-				to.take(func() { to.host.Learn(chain) })
+				to.take(func() {
+					n.w.rare.hint(to, chain)
+					to.host.Learn(chain)
+				})
 			}
 		})
 	}

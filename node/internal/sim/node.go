@@ -65,6 +65,7 @@ func (n *node) boot() {
 		return
 	}
 	n.w.trace.note(n, 0, fmt.Sprintf("boots, for the %d. time", n.boots))
+	n.w.rare.boots(n)
 	n.disk.rotate()
 	n.lastTick = n.w.now
 	n.every(moment(n.w.random.node.Int64N(int64(tick))), func() moment { return tick + moment(n.w.random.node.Int64N(20)) - 10 }, n.tick)
@@ -104,6 +105,7 @@ func (n *node) crash() {
 	n.life++
 	n.disk.crash()
 	n.w.network.crashed(n)
+	n.w.rare.crashes(n)
 }
 
 // every calls do again and again in the present life.
@@ -160,6 +162,7 @@ func (n *node) turn() {
 // handle does what the host wants, as package engine's Ready orders it.
 func (n *node) handle() {
 	r := n.host.Ready()
+	n.w.rare.ready(n, &r)
 	for i := range r.Send {
 		n.w.check.Sends(n.id, &r.Send[i])
 	}
@@ -218,6 +221,7 @@ func (n *node) step(m shard.Message) {
 		n.w.fail(0, m.Shard, "node %d sends what the wire refuses: %v", m.From, err)
 		return
 	}
+	n.w.rare.takes(n, &m)
 	n.host.Step(m)
 }
 
@@ -291,6 +295,7 @@ func (n *node) applyBatch(batch []shard.Work) {
 			n.w.fail(5, w.Shard, "node %d cannot apply: %v", n.id, err)
 			return
 		}
+		n.w.rare.applied(n, &w, &answers[i])
 	}
 	for _, id := range n.hosted {
 		if !touched[id] {

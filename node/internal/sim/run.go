@@ -49,6 +49,7 @@ type Report struct {
 	// Occurrences of faults, those that were skipped or not possible included; Faults are those that took place.
 	Occurrences int
 	Faults      [Families]int
+	Rare        [Rares]int // how often each state was reached
 }
 
 // Fault is one that took place.
@@ -135,6 +136,11 @@ func (w *world) report(o Options) (*Report, error) {
 		Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond,
 		Occurrences: w.faults.occurrences, Faults: w.faults.counts,
 	}
+	r.Rare = w.rare.counts
+	r.Rare[persistentLate] = w.check.Late()
+	if w.beyond {
+		r.Rare[beyondRepair]++
+	}
 	for _, c := range w.genesis.Initial {
 		epochs, entries := w.check.Epochs(c.Shard)
 		r.Epochs += epochs - 1
@@ -178,5 +184,8 @@ func (r *Report) add(o *Report) {
 	r.Occurrences += o.Occurrences
 	for i, n := range o.Faults {
 		r.Faults[i] += n
+	}
+	for i, n := range o.Rare {
+		r.Rare[i] += n
 	}
 }

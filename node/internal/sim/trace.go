@@ -14,7 +14,7 @@ type trace struct {
 	world *world
 	out   io.Writer // nil: nobody reads along
 	hash  uint64
-	last  [remembered]happening
+	last  []happening // at most remembered, the oldest overwritten
 	count int
 }
 
@@ -45,7 +45,11 @@ func (t *trace) add(n *node, id shard.ID, h happening, numbers ...uint64) {
 		t.mix(uint64(h.what[i]))
 	}
 	t.mix(numbers...)
-	t.last[t.count%remembered] = h
+	if len(t.last) < remembered {
+		t.last = append(t.last, h)
+	} else {
+		t.last[t.count%remembered] = h
+	}
 	t.count++
 	if t.out != nil {
 		fmt.Fprintln(t.out, h)

@@ -30,6 +30,7 @@ type world struct {
 	network *network
 	faults  *faults
 	clients *clients
+	rare    *rare
 
 	calm    bool   // no fault happens any more, and everything is quick
 	calmAt  moment // when the last repair was done
@@ -67,6 +68,7 @@ func newWorld(o Options) (*world, error) {
 	}
 	w.faults = newFaults(w, o.Skip)
 	w.clients = newClients(w)
+	w.rare = newRare(w)
 	return w, nil
 }
 

@@ -13,6 +13,7 @@ type Checker struct {
 	nodes  map[shard.NodeID]*node
 	order  []shard.NodeID
 	found  *Violation
+	late   int
 }
 
 // Violation says which sentence of the package's doc was broken, and how.
@@ -162,18 +163,28 @@ func (c *Checker) progress(nd *node, t *truth, r *replica) {
 		c.fail(3, t.id, nd.id, "what is persistent in epoch %d, up to %d, is not what was persistent before", e, p)
 		return
 	}
+	late := false
 	// An entry may become persistent after some members have left for a later epoch.
 	for _, other := range c.order {
 		o := c.nodes[other].durable[t.id]
+		if _, member := t.reach[e-1][other]; member && o.promised > e {
+			late = true
+		}
 		if o != nil && o.active > e && (o.history.last() < p || !o.history.agrees(r.history, p)) {
 			c.fail(3, t.id, other, "node %d is active in epoch %d without the entries up to %d, which have become persistent in epoch %d", other, o.active, p, e)
 			return
 		}
 	}
+	if late {
+		c.late++
+	}
 	for t.history.last() < p {
 		c.extend(t, r.history[t.history.last()])
 	}
 }
+
+// Late is how often something became persistent in an epoch that a member had left.
+func (c *Checker) Late() int { return c.late }
 
 // extend takes the next persistent entry into the truth.
 func (c *Checker) extend(t *truth, it item) {
