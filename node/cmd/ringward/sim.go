@@ -21,7 +21,7 @@ type simulation struct {
 	duration           time.Duration
 	workers            int
 	minimize           bool
-	skip               string
+	skip, swarm        string
 }
 
 // maxSimWorkers bounds the goroutines, each with a whole simulated cluster in memory.
@@ -66,8 +66,11 @@ there were. With --minimize it looks for the fewest faults with which that seed 
 				return usagef("--workers %d: want 1 to %d", s.workers, maxSimWorkers)
 			}
 			o := sim.Options{Seed: s.seed}
+			var err error
+			if o.Swarm, err = sim.ParseFamilies(s.swarm); err != nil {
+				return usagef("--swarm: %w", err)
+			}
 			if s.skip != "" {
-				var err error
 				if o.Skip, err = sim.ParseOccurrences(s.skip); err != nil {
 					return usagef("--skip: %w", err)
 				}
@@ -91,6 +94,7 @@ there were. With --minimize it looks for the fewest faults with which that seed 
 	flags.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "seeds to live through at the same time")
 	flags.Uint64Var(&s.seed, "seed", 0, "live through this seed alone, and print all that happens")
 	flags.StringVar(&s.skip, "skip", "", "with --seed: faults that do not happen, by their numbers, as in 3,5-8,12-")
+	flags.StringVar(&s.swarm, "swarm", "", "only these families of faults, by name, as in crash,at-pending, or all; otherwise each seed draws its own")
 	flags.BoolVar(&s.minimize, "minimize", false, "with --seed: look for the fewest faults with which it still fails")
 	return cmd
 }

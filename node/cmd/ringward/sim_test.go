@@ -16,6 +16,7 @@ func TestSimUsage(t *testing.T) {
 		{"sim --minimize", "--minimize wants the --seed that fails"},
 		{"sim --skip 3", "--skip wants the --seed"},
 		{"sim --seed 3 --skip 5,4", "--skip: "},
+		{"sim --swarm crash,flood", `--swarm: family of faults "flood": want any of all, `},
 		{"sim --seed 3 --first 2", "--first does not go with --seed"},
 		{"sim --seed 3 --duration 1m", "--duration does not go with --seed"},
 	} {

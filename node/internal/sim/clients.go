@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -80,8 +81,8 @@ func (c *clients) insist(n *node, id shard.ID, lasts moment) {
 	ask := func(at between, make func() *call) {
 		cl := c.all[r.IntN(len(c.all))]
 		c.w.after(at.pick(r), func() {
-			if !cl.last {
-				cl.call(make())
+			if k := make(); !cl.last && !c.crowded(k.request.Key) {
+				cl.call(k)
 			}
 		})
 	}
@@ -97,6 +98,18 @@ func (c *clients) insist(n *node, id shard.ID, lasts moment) {
 			return &call{request: q, identified: true, first: c.w.node(members[0])}
 		})
 	}
+}
+
+// crowded reports whether so many calls of a key are open that more of them would make the search for
+// an order of all calls endless.
+func (c *clients) crowded(key []byte) bool {
+	open := 0
+	for _, k := range c.record {
+		if !k.done && bytes.Equal(k.request.Key, key) {
+			open++
+		}
+	}
+	return open >= 10
 }
 
 // keyOf finds a key in a shard's slice.

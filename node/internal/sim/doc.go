@@ -10,8 +10,44 @@
 // configuration and every call ends, within plan.calmWithin. In half of the runs all nodes are up and connected by
 // then. In the other half some are lost for good, as many as section 10 lets the ring do without.
 //
+// # Faults
+//
+// A seed first draws which families of faults it knows, then how often each comes (swarm.go); the first line of its trace
+// names them. Rates are per thousand ticks; a tick stands for 50 ms.
+//
+//	crash, crash-all         a node, or all at once; back soon, late, or when the faults end
+//	crash-loop               a node again and again, while it recovers or is PENDING
+//	crash-point              before or after a write, between two sends, between an fsync and the word of it
+//	crash-at-turn            around the fsync of a promise or an activation
+//	pause                    1 ms to minutes; timers fire late
+//	slow-node                whatever a node does takes longer
+//	clock-rate, clock-jump   ticks of another length at each node; bursts of ticks, or none for a while
+//	partition                some nodes from the others: both ways, or one
+//	one-way, one-link        one direction between two nodes, or both
+//	cut-sequencer            a member from those who sequence it, and from nobody else
+//	leave-behind             a member that does not hear that it was replaced, and clients that insist on it
+//	clog                     a link, or one kind of its traffic, holds all back and lets it go, in turns
+//	slow-way                 one direction between two nodes takes longer: links overtake each other
+//	reset                    a connection breaks; of what was under way a first part arrives, perhaps late
+//	replay                   what broken connections carried comes again, beside the new ones' traffic
+//	stall-disk               fsyncs take long
+//	false-report             a member of a shard is accused, once or again and again
+//	accuse-all               all accuse all, of every shard, often more than once
+//	deaf                     a node, or all, hear no heartbeats: they suspect by themselves, and hold requests
+//	two-proposers            a sequencer's head and its successor both sequence, from different reports
+//	lose                     at the end nodes go for good: dead, with a hung disk, or cut off
+//
+// The families named at-… wait for a moment at which faults tell most, and then do one of many things to the replica it is
+// about, or to those around it (aim.go): a head that became ACTIVE (at-activated), a wedge answered (at-wedged), a replica named
+// in a new configuration (at-pending), one back from a restart that does not know what it lost (at-unsynced), the owner of a
+// history that is fetched (at-fetched), a decision proposed or applied (at-proposed, at-decided), an acknowledgement (at-acked), a
+// write answered to its client (at-answered), entries handed back (at-hand-back), a fence confirmed (at-fenced).
+//
+// Not simulated: messages changed on the way (the transport's checksums answer for them), nodes that lie, two processes on one
+// data directory, a node that joins, memory that runs out.
+//
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), node.go (a process), disk.go and
-// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clients.go and call.go, trace.go, run.go (what a
-// caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go (fewer faults), rare.go and its like (which rare states
-// were reached).
+// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go,
+// clients.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
+// (fewer faults), rare.go and its like (which rare states were reached).
 package sim

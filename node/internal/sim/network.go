@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 
@@ -9,7 +11,8 @@ import (
 
 // network is what lies between the nodes: for each pair, direction and kind of traffic a connection. It keeps the
 // order of what it carries, takes its time, and loses only what was under way when it broke; of that, a first
-// part may still arrive, beside what comes over the next connection.
+// part may still arrive, beside what comes over the next connection. So may, at any time, any of what a broken connection
+// carried last, also what had arrived: its sender cannot know, and may have sent it again.
 type network struct {
 	w     *world
 	links map[route]*link
@@ -37,7 +40,12 @@ type link struct {
 	clear    moment    // when the last of them arrives
 	waiting  []*packet // sent while the route is cut
 	open     int       // the life of the receiver that it is open to; 0: it has to be opened
+	came     []*packet // that arrived over the present connection: the last of them
+	old      []*packet // of broken connections, arrived or not: the last of them
 }
+
+// oldPackets bounds what a link remembers of the packets that may come again.
+const oldPackets = 24
 
 // packet is a message or a heartbeat under way.
 type packet struct {
@@ -122,14 +130,41 @@ func (n *network) arrive(l *link, p *packet) {
 		to.take(func() { to.host.Appeared(l.from) })
 	}
 	if p.message == nil {
-		to.take(func() { to.host.Heard(l.from, p.stalled) })
+		if n.w.now >= to.deafTo {
+			to.take(func() { to.host.Heard(l.from, p.stalled) })
+		}
 		return
 	}
 	if !reflect.DeepEqual(*p.message, p.sent) {
 		n.w.fail(0, p.sent.Shard, "node %d changed a message of kind %v after it was sent", l.from, p.sent.Kind)
 		return
 	}
+	l.came = append(l.came, p)
+	if len(l.came) > 2*oldPackets {
+		l.came = slices.Delete(l.came, 0, oldPackets)
+	}
 	to.take(func() { to.step(p.sent) })
+}
+
+// replay lets some of what a link's broken connections carried arrive once more.
+func (n *network) replay(l *link, r *rand.Rand) {
+	if len(l.old) == 0 {
+		return
+	}
+	first := r.IntN(len(l.old))
+	again := l.old[first : first+1+r.IntN(min(len(l.old)-first, 8))]
+	late := n.w.now
+	n.w.trace.note(n.w.node(l.from), 0, fmt.Sprintf("to node %d: %d messages of an old connection come again", l.to, len(again)))
+	for _, p := range again {
+		copied := *p
+		copied.lost, copied.opens = false, false
+		late += between{0, oneOf(r, tick/10, tick, 5*tick)}.pick(r)
+		n.w.after(late-n.w.now, func() {
+			if to := n.w.node(l.to); !n.w.calm && to.up && to.life == copied.life {
+				to.take(func() { to.step(copied.sent) })
+			}
+		})
+	}
 }
 
 // reset breaks a connection. What was under way is lost from some point on; what was before that point arrives
@@ -154,7 +189,13 @@ func (n *network) reset(l *link) {
 		late = max(late, p.arrive) + n.delay()
 		n.w.after(late-n.w.now, func() { n.arrive(l, &again) })
 	}
-	l.underway, l.clear, l.open = nil, n.w.now, 0
+	for _, p := range append(l.came, l.underway...) {
+		if p.message != nil {
+			l.old = append(l.old, p)
+		}
+	}
+	l.old = slices.Delete(l.old, 0, max(0, len(l.old)-oldPackets))
+	l.underway, l.clear, l.open, l.came = nil, n.w.now, 0, nil
 	l.waiting = nil
 	n.noticed(l)
 }
@@ -210,19 +251,19 @@ func (n *network) part(routes []route) {
 	}
 }
 
-// heal takes a cut of these routes back. Where nothing else cuts one, what waited comes through, or the
-// connection was lost over it.
-func (n *network) heal(routes []route) {
+// heal takes a cut of these routes back. Where nothing else cuts one, what waited comes through, or, unless all of it
+// was only held, the connection was lost over it.
+func (n *network) heal(routes []route, whole bool) {
 	for _, r := range routes {
 		n.cut[r]--
 		if l := n.links[r]; n.cut[r] == 0 && l != nil && len(l.waiting) > 0 {
-			n.resume(l)
+			n.resume(l, whole)
 		}
 	}
 }
 
-func (n *network) resume(l *link) {
-	if chance(n.w.random.network, 0.6) {
+func (n *network) resume(l *link, whole bool) {
+	if !whole && chance(n.w.random.network, 0.6) {
 		n.reset(l)
 		return
 	}

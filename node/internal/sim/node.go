@@ -22,6 +22,10 @@ type node struct {
 	life     int  // rises with each boot and each crash, so that what belongs to another life is known as such
 	boots    uint64
 	pausedTo moment
+	slowTo   moment // until when all that it does takes slowBy longer
+	slowBy   between
+	stands   moment // until when its clock stands still
+	deafTo   moment // until when it hears no heartbeats
 	host     *engine.Host
 	inbox    []func()
 	waking   bool
@@ -32,10 +36,12 @@ type node struct {
 	work     []shard.Work
 	applying bool
 	ticks    int
+	// tickLength is how long a tick of its clock takes.
+	tickLength moment
 }
 
 func newNode(w *world, id shard.NodeID) *node {
-	n := &node{w: w, id: id}
+	n := &node{w: w, id: id, tickLength: tick}
 	n.disk = newDisk(w, n)
 	return n
 }
@@ -68,9 +74,12 @@ func (n *node) boot() {
 	n.w.rare.boots(n)
 	n.disk.rotate()
 	n.lastTick = n.w.now
-	n.every(moment(n.w.random.node.Int64N(int64(tick))), func() moment { return tick + moment(n.w.random.node.Int64N(20)) - 10 }, n.tick)
+	n.every(moment(n.w.random.node.Int64N(int64(tick))), func() moment { return n.tickLength + moment(n.w.random.node.Int64N(20)) - 10 }, n.tick)
 	n.every(n.w.plan.flushEvery, func() moment { return n.w.plan.flushEvery }, n.flush)
 	n.turn()
+	if n.up {
+		n.w.faults.booted(n)
+	}
 }
 
 // recover reads the disk: the log, trimmed to what the contents hold, and the contents.
@@ -101,11 +110,31 @@ func (n *node) recover() (map[shard.ID]engine.Recovered, error) {
 
 // crash ends the node's life, with all that was not on disk.
 func (n *node) crash() {
-	n.up = false
+	n.up, n.inbox, n.work, n.pausedTo = false, nil, nil, 0
 	n.life++
 	n.disk.crash()
 	n.w.network.crashed(n)
 	n.w.rare.crashes(n)
+}
+
+// pause stops the node for a time, or for longer where it is paused already.
+func (n *node) pause(lasts moment) {
+	n.pausedTo = max(n.pausedTo, n.w.now+lasts)
+	n.w.after(lasts, n.resume)
+}
+
+func (n *node) paused() bool { return n.pausedTo > n.w.now }
+
+// resume goes on with what waited for the end of a pause.
+func (n *node) resume() {
+	n.wake()
+	n.apply()
+}
+
+// repair takes back what faults did to the node, its disk and life apart.
+func (n *node) repair() {
+	n.pausedTo, n.slowTo, n.stands, n.deafTo, n.tickLength = 0, 0, 0, 0, tick
+	n.resume()
 }
 
 // every calls do again and again in the present life.
@@ -123,27 +152,34 @@ func (n *node) every(first moment, period func() moment, do func()) {
 
 // take puts news into the inbox, which is looked at some time later.
 func (n *node) take(news func()) {
-	n.inbox = append(n.inbox, news)
-	n.wake()
+	if n.up {
+		n.inbox = append(n.inbox, news)
+		n.wake()
+	}
 }
 
 func (n *node) wake() {
-	if n.waking || len(n.inbox) == 0 {
+	if n.waking || len(n.inbox) == 0 || n.paused() {
 		return
 	}
 	n.waking = true
 	life := n.life
-	n.w.after(max(n.w.plan.turn.pick(n.w.random.node), n.pausedTo-n.w.now), func() {
+	n.w.after(n.w.plan.turn.pick(n.w.random.node)+n.slowed(), func() {
 		if n.life != life {
 			return
 		}
-		n.waking = false
-		if n.pausedTo > n.w.now {
-			n.wake()
-			return
+		if n.waking = false; !n.paused() {
+			n.turn()
 		}
-		n.turn()
 	})
+}
+
+// slowed is what the node takes beyond the usual.
+func (n *node) slowed() moment {
+	if n.slowTo <= n.w.now {
+		return 0
+	}
+	return n.slowBy.pick(n.w.random.node)
 }
 
 // turn tells the host all news and does what it wants.
@@ -156,12 +192,23 @@ func (n *node) turn() {
 		}
 	}
 	n.handle()
-	n.wake()
+	if n.up {
+		n.wake()
+	}
 }
 
-// handle does what the host wants, as package engine's Ready orders it.
+// handle does what the host wants, as package engine's Ready orders it. The node may crash anywhere on the way.
 func (n *node) handle() {
 	r := n.host.Ready()
+	n.w.faults.ready(n, r.Write, r.Send, r.Events)
+	crash := n.w.faults.crashPoint(n, len(r.Write), len(r.Send))
+	if crash == 0 {
+		n.w.faults.crashNode(n, n.w.faults.downtime())
+		return
+	}
+	if crash > 0 {
+		r.Send = r.Send[:crash-1]
+	}
 	n.w.rare.ready(n, &r)
 	for i := range r.Send {
 		n.w.check.Sends(n.id, &r.Send[i])
@@ -178,6 +225,10 @@ func (n *node) handle() {
 	}
 	for _, m := range r.Send {
 		n.send(m)
+	}
+	if crash > 0 {
+		n.w.faults.crashNode(n, n.w.faults.downtime())
+		return
 	}
 	n.work = append(n.work, r.Work...)
 	n.apply()
@@ -225,52 +276,60 @@ func (n *node) step(m shard.Message) {
 	n.host.Step(m)
 }
 
-// tick comes every tick; a paused node takes one of those it missed, late.
+// tick comes every tick of the node's clock; a paused node takes one of those it missed, late.
 func (n *node) tick() {
-	if n.pausedTo > n.w.now && n.pausedTo-n.w.now > tick {
+	if n.stands > n.w.now || n.pausedTo-n.w.now > n.tickLength {
 		return
 	}
 	n.take(func() {
-		late := n.w.plan.honestTicks && n.w.now-n.lastTick > 3*tick
+		late := n.w.plan.honestTicks && n.w.now-n.lastTick > 3*n.tickLength
 		n.lastTick = n.w.now
-		n.ticks++
-		n.host.Tick(late)
-		stalled := 0
-		if n.disk.since > 0 {
-			stalled = int((n.w.now - n.disk.since) / tick)
-		}
-		for _, peer := range n.host.Peers() {
-			n.w.network.beat(n, peer, stalled)
-		}
-		if n.ticks%10 == 0 {
-			for _, id := range n.hosted {
-				open := n.machines[id].Sessions()
-				n.take(func() { n.host.Sessions(id, open) })
-			}
-		}
+		n.tickHost(late)
 	})
 }
 
+// tickHost tells the host that one unit of time has passed, and others that the node lives.
+func (n *node) tickHost(late bool) {
+	n.ticks++
+	n.host.Tick(late)
+	stalled := 0
+	if n.disk.since > 0 {
+		stalled = int((n.w.now - n.disk.since) / tick)
+	}
+	for _, peer := range n.host.Peers() {
+		n.w.network.beat(n, peer, stalled)
+	}
+	if n.ticks%10 == 0 {
+		for _, id := range n.hosted {
+			open := n.machines[id].Sessions()
+			n.take(func() { n.host.Sessions(id, open) })
+		}
+	}
+}
+
 func (n *node) durable(records int) {
+	n.w.faults.synced(n)
 	n.take(func() { n.host.Durable(records) })
 }
 
 // apply lets the applier work some time later, on some of what there is.
 func (n *node) apply() {
-	if n.applying || len(n.work) == 0 {
+	if n.applying || len(n.work) == 0 || n.paused() {
 		return
 	}
 	n.applying = true
 	life := n.life
-	takes := n.w.plan.apply.pick(n.w.random.node)
+	takes := n.w.plan.apply.pick(n.w.random.node) + n.slowed()
 	if n.w.calm {
 		takes = min(takes, tick/10)
 	}
-	n.w.after(max(takes, n.pausedTo-n.w.now), func() {
+	n.w.after(takes, func() {
 		if n.life != life {
 			return
 		}
-		n.applying = false
+		if n.applying = false; n.paused() {
+			return
+		}
 		batch := n.work[:1+n.w.random.node.IntN(len(n.work))]
 		n.work = n.work[len(batch):]
 		n.applyBatch(batch)
@@ -315,6 +374,9 @@ func (n *node) applyBatch(batch []shard.Work) {
 		if a, ok := w.Token.(*attempt); ok {
 			n.w.check.Answers(n.id, &a.request, answers[i])
 			a.answer(n, answers[i])
+			if w.Entry != nil {
+				n.w.faults.at(AtAnswered, n, w.Shard)
+			}
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// moment is a point in simulated time, and a length of it. A tick of a node is a thousand.
+// moment is a point in simulated time, and a length of it. A tick of a node is a thousand, see clocks.go.
 type moment int64
 
 const tick moment = 1000
@@ -58,10 +58,17 @@ func chance(r *rand.Rand, p float64) bool { return r.Float64() < p }
 
 func oneOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
+// least draws a number of a range, the lower ones more often: what is wrong shows in small clusters as well, and
+// many of them are lived through in the time of a large one.
+func least(r *rand.Rand, from, to int) int {
+	n := to - from + 1
+	return from + min(r.IntN(n), r.IntN(n), r.IntN(n))
+}
+
 // newPlan decides all of it.
-func newPlan(r *rand.Rand) plan {
+func newPlan(r *rand.Rand, only []Family) plan {
 	p := plan{
-		nodes: 2 + r.IntN(6), shards: 1 + r.IntN(6), placed: chance(r, 0.5),
+		nodes: least(r, 2, 9), shards: least(r, 1, 12), placed: chance(r, 0.5),
 		suspectTicks: oneOf(r, 1, 2, 3, 5, 10, 30), reportTicks: oneOf(r, 2, 5, 20),
 		sessionTicks: oneOf(r, 20, 100, 100000),
 		messageBytes: oneOf(r, 1, 100, 1000, 1<<20), inFlightBytes: oneOf(r, 200, 2000, 1<<20), waitingReads: oneOf(r, 2, 1000),
@@ -74,13 +81,17 @@ func newPlan(r *rand.Rand) plan {
 		faultsEnd: moment(30+r.IntN(170)) * tick, calmWithin: 400 * tick,
 	}
 	p.replicas = min(oneOf(r, 1, 2, 2, 3, 3, 4), p.nodes)
+	if chance(r, 0.01) {
+		// Long enough for pauses of minutes, and calmer.
+		p.faultsEnd, p.rest = moment(1+r.IntN(3))*minute, 40*tick
+	}
 	p.graceTicks = p.suspectTicks + r.IntN(10)
-	p.faults = newRates(r)
+	p.faults = newRates(r, only)
 	return p
 }
 
 func (p *plan) String() string {
-	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, until %v these faults: %v",
+	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults until %v: %v",
 		p.nodes, p.shards, p.replicas, p.suspectTicks, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
 }
 

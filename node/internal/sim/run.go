@@ -18,6 +18,8 @@ type Options struct {
 	Seed uint64
 	// Trace gets a line for whatever happens; nil: nobody reads along.
 	Trace io.Writer
+	// Swarm names the only families of faults there are, see ParseFamilies; nil: the seed decides.
+	Swarm []Family
 	// Skip are the occurrences of faults that do not take place. A run numbers them from 0 as they come.
 	Skip Occurrences
 }
@@ -25,6 +27,9 @@ type Options struct {
 // command is what lives through the same run again, given how the program is called.
 func (o *Options) command(program string) string {
 	c := fmt.Sprintf("%s sim --seed %d", program, o.Seed)
+	if o.Swarm != nil {
+		c += " --swarm " + FamilyList(o.Swarm)
+	}
 	if len(o.Skip) > 0 {
 		c += " --skip " + o.Skip.String()
 	}
@@ -58,8 +63,6 @@ type Fault struct {
 	Kind   Family
 	Moment string
 	What   []string // in words
-
-	step int
 }
 
 func (f Fault) String() string {

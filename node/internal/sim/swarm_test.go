@@ -1,6 +1,10 @@
 package sim
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // TestSkippedFaultsDoNotHappen lives through seeds without any of their faults, and without one.
 func TestSkippedFaultsDoNotHappen(t *testing.T) {
@@ -20,4 +24,69 @@ func TestSkippedFaultsDoNotHappen(t *testing.T) {
 			t.Errorf("seed %d: skipping its faults changed nothing", seed)
 		}
 	}
+}
+
+func TestParseFamilies(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		want  []Family
+	}{
+		{"", nil},
+		{"crash", []Family{Crash}},
+		{" reset, crash,reset ", []Family{Crash, Reset}},
+		{"clocks,crash", []Family{Crash, Pause, SlowNode, ClockRate, ClockJump}},
+	} {
+		got, err := ParseFamilies(c.words)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %v, %v, want %v", c.words, got, err, c.want)
+		}
+	}
+	if all, err := ParseFamilies("all"); err != nil || len(all) != int(Families) {
+		t.Errorf("all: got %d families, %v, want %d", len(all), err, Families)
+	}
+	for k := range Families {
+		if got, err := ParseFamilies(FamilyList([]Family{k})); err != nil || !slices.Equal(got, []Family{k}) {
+			t.Errorf("family %d: got %v, %v after writing and reading it", k, got, err)
+		}
+	}
+	_, err := ParseFamilies("crash,flood")
+	if err == nil || !strings.Contains(err.Error(), `"flood"`) || !strings.Contains(err.Error(), "crash-loop") {
+		t.Errorf("got %v, want the unknown name and the known ones", err)
+	}
+}
+
+// TestSwarm lives through seeds with a few families only, and looks at which faults there were.
+func TestSwarm(t *testing.T) {
+	only := []Family{Crash, Pause, Clog}
+	var sum Report
+	for seed := uint64(1); seed <= 20; seed++ {
+		r, err := Run(Options{Seed: seed, Swarm: only})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum.add(r)
+	}
+	for k, n := range sum.Faults {
+		if there := slices.Contains(only, Family(k)); there != (n > 0) {
+			t.Errorf("%v took place %d times, in a swarm of %v", Family(k), n, only)
+		}
+	}
+}
+
+// TestEveryFamilyTakesPlace: one that never does tests nothing.
+func TestEveryFamilyTakesPlace(t *testing.T) {
+	var sum Report
+	for seed := uint64(1); seed <= 150; seed++ {
+		r, err := Run(Options{Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum.add(r)
+	}
+	for k, n := range sum.Faults {
+		if n == 0 {
+			t.Errorf("%v never took place", Family(k))
+		}
+	}
+	t.Log(sum.Faults)
 }

@@ -62,11 +62,10 @@ func (t *trace) mix(numbers ...uint64) {
 	}
 }
 
-// note adds a line in words. What follows from a fault at once belongs to its description.
+// note adds a line in words. What a fault does at once belongs to its description.
 func (t *trace) note(n *node, id shard.ID, words string) {
 	t.add(n, id, happening{what: words})
-	if done := t.world.faults.happened; len(done) > 0 && done[len(done)-1].step == t.world.steps {
-		f := &done[len(done)-1]
+	if f := t.world.faults.told(); f != nil {
 		f.What = append(f.What, strings.Join(strings.Fields(t.last[(t.count-1)%remembered].String())[2:], " "))
 	}
 }

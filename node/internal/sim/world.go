@@ -52,7 +52,7 @@ func newSources(seed uint64) sources {
 func newWorld(o Options) (*world, error) {
 	w := &world{random: newSources(o.Seed), trace: newTrace(o.Trace)}
 	w.trace.world = w
-	w.plan = newPlan(w.random.plan)
+	w.plan = newPlan(w.random.plan, o.Swarm)
 	var err error
 	if w.genesis, err = w.plan.genesis(w.random.plan); err != nil {
 		return nil, err
