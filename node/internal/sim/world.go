@@ -72,6 +72,9 @@ func newWorld(o Options) (*world, error) {
 	return w, nil
 }
 
+// mostSteps bounds a run: some hundred times what the longest take.
+const mostSteps = 10_000_000
+
 // run lets the world live until it is calm and done, or broken.
 func (w *world) run() {
 	w.trace.note(nil, 0, w.plan.String())
@@ -92,6 +95,9 @@ func (w *world) run() {
 		e.do()
 		if v := w.check.Violation(); v != nil {
 			w.fail(v.Invariant, v.Shard, "%s", v.Reason)
+		}
+		if w.steps == mostSteps {
+			w.fail(check.Liveness, 0, "after %d events the nodes are still at work", w.steps)
 		}
 	}
 }

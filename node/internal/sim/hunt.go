@@ -1,0 +1,188 @@
+//go:build mutants
+
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringward/ringward/node/internal/sim/check"
+	"github.com/ringward/ringward/shard/mutant"
+)
+
+// Hunt switches on the deliberate bugs of package mutant, one after the other, and looks who notices.
+type Hunt struct {
+	Names   []string // of mutants; nil: all
+	Seeds   uint64   // at most so many for each
+	Workers int
+	// Progress is told which mutant is hunted, and Done what came of it; nil: nobody looks.
+	Progress func(string)
+	Done     func(Kill)
+}
+
+// Kill is how one mutant ended.
+type Kill struct {
+	mutant.Description
+	// By is what noticed: an invariant of the simulator, or a test; empty: nothing did.
+	By, How string
+	Seed    uint64 // the first that failed; 0: the killer is no seed
+	Swarm   string // the families that the seeds were limited to; empty: the mix that a seed draws
+	Elapsed time.Duration
+}
+
+// trap is where a mutant is caught that the plain mix does not catch soon.
+type trap struct {
+	swarm string // the families of faults that bring it out
+	// Or the test that it fails, and the package that the test is in.
+	test, pkg string
+}
+
+// traps are set for the mutants that need one.
+var traps = map[mutant.Mutant]trap{}
+
+// Run hunts them all. The error says which survived, or why the hunt ended.
+func (h Hunt) Run(ctx context.Context) ([]Kill, error) {
+	defer mutant.Set(mutant.None)
+	prey := mutant.All
+	if h.Names != nil {
+		prey = nil
+		for _, name := range h.Names {
+			m, err := mutant.Named(name)
+			if err != nil {
+				return nil, err
+			}
+			prey = append(prey, mutant.All[m-1])
+		}
+	}
+	var kills []Kill
+	var survivors []string
+	for _, d := range prey {
+		begun := time.Now()
+		k, err := h.one(ctx, d)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return kills, fmt.Errorf("mutant %s: %w", d.Name, err)
+		}
+		k.Elapsed = time.Since(begun)
+		if k.By == "" {
+			survivors = append(survivors, d.Name)
+		}
+		kills = append(kills, k)
+		if h.Done != nil {
+			h.Done(k)
+		}
+	}
+	if len(survivors) > 0 {
+		return kills, fmt.Errorf("%d of %d mutants survive: %s", len(survivors), len(prey), strings.Join(survivors, ", "))
+	}
+	return kills, nil
+}
+
+func (h Hunt) one(ctx context.Context, d mutant.Description) (Kill, error) {
+	k := Kill{Description: d}
+	at := traps[d.Mutant]
+	if at.test != "" {
+		failed, err := failsTest(ctx, d.Name, at)
+		if failed {
+			k.By, k.How = at.test, "in "+at.pkg
+		}
+		return k, err
+	}
+	k.Swarm = at.swarm
+	c := Campaign{First: 1, Seeds: h.Seeds, Workers: h.Workers, Every: time.Second}
+	if at.swarm != "" {
+		var err error
+		if c.Options.Swarm, err = ParseFamilies(at.swarm); err != nil {
+			return k, err
+		}
+	}
+	if h.Progress != nil {
+		c.Progress = func(f Figures) { h.Progress(fmt.Sprintf("%s: %v", d.Name, f)) }
+	}
+	mutant.Set(d.Mutant)
+	_, err := c.Run(ctx)
+	mutant.Set(mutant.None)
+	if f := new(Failure); errors.As(err, &f) {
+		k.By, k.How, k.Seed = fmt.Sprintf("invariant %d", f.Invariant), check.Sentence(f.Invariant), f.Seed
+		if f.Invariant == 0 {
+			k.How = firstLine(f.Reason)
+		}
+	}
+	return k, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// failsTest runs a test in a process of its own that begins with the mutant. It needs the Go toolchain and the source tree.
+func failsTest(ctx context.Context, name string, at trap) (bool, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-tags", "mutants", "-run", at.test, module+at.pkg)
+	cmd.Env = append(os.Environ(), mutant.Environment+"="+name)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return false, nil
+	case strings.Contains(string(out), "--- FAIL") || strings.Contains(string(out), "panic:"):
+		return true, nil
+	}
+	return false, fmt.Errorf("%v: %w\n%s", cmd, err, out)
+}
+
+const module = "github.com/ringward/ringward/"
+
+// WriteKill writes a mutant's row, and WriteKills what they come to together.
+func WriteKill(w io.Writer, k Kill) {
+	killer, seed := k.By, "-"
+	switch {
+	case killer == "":
+		killer = "SURVIVES"
+	case k.Seed > 0:
+		seed = fmt.Sprint(k.Seed)
+	}
+	fmt.Fprintf(w, "%-26s %-5s %8s %6.1fs  %s", k.Name, k.Rule, seed, k.Elapsed.Seconds(), killer)
+	if k.How != "" {
+		fmt.Fprintf(w, ": %s", k.How)
+	}
+	if k.Swarm != "" {
+		fmt.Fprintf(w, " (--swarm %s)", k.Swarm)
+	}
+	fmt.Fprintln(w)
+}
+
+// WriteKills sums them up.
+func WriteKills(w io.Writer, kills []Kill) {
+	var seeds []uint64
+	dead, within := 0, 0
+	for _, k := range kills {
+		if k.By == "" {
+			continue
+		}
+		dead++
+		if k.Seed > 0 {
+			seeds = append(seeds, k.Seed)
+		}
+		if k.Seed <= fewSeeds {
+			within++
+		}
+	}
+	fmt.Fprintf(w, "%d of %d mutants killed", dead, len(kills))
+	if slices.Sort(seeds); len(seeds) > 0 {
+		fmt.Fprintf(w, ", %d of them by seeds: the median takes %d, the last %d; %d of %d within %d",
+			len(seeds), seeds[len(seeds)/2], seeds[len(seeds)-1], within, len(kills), fewSeeds)
+	}
+	fmt.Fprintln(w)
+}
+
+// fewSeeds is within how many seeds nine in ten mutants are to be killed.
+const fewSeeds = 2000
