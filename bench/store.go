@@ -92,6 +92,9 @@ func (f Failure) outcome() history.Outcome {
 	return history.Unknown
 }
 
+// Record is a store whose calls go into a history, as those of one client.
+func Record(s Store, log *history.Log) Store { return recorded{s, log} }
+
 // recorded is a store whose calls go into a history.
 type recorded struct {
 	Store

@@ -35,7 +35,7 @@ func newWorkers(o *Options, stores []Store, in *inserts, part func(key string) i
 		rng := rand.New(rand.NewPCG(o.Seed, uint64(i)))
 		store := stores[i%len(stores)]
 		if o.History != nil {
-			store = recorded{store, o.History.Client()}
+			store = Record(store, o.History.Client())
 		}
 		workers[i] = &worker{id: i, store: store, workload: o.Workload, rng: rng, choose: choose,
 			values: newValues(run, i, o.ValueSize, rng), inserts: in, part: part}

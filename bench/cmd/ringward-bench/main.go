@@ -2,6 +2,7 @@
 //
 //	ringward-bench run    runs a workload and reports throughput, latencies and errors
 //	ringward-bench check  judges a history that an earlier run kept
+//	ringward-bench soak   lets faults happen to clusters of its own, and checks what their clients saw
 //
 // Run uses the cluster that --endpoints or RINGWARD_ENDPOINTS names. Without either it starts one on this
 // machine, of real processes, and leaves nothing of it behind.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringward/ringward/bench/internal/network"
@@ -80,6 +81,7 @@ type Cluster struct {
 	guard   *guard // nil where the directory is kept
 
 	stop    sync.Once
+	kept    atomic.Bool
 	stopped error
 }
 
@@ -165,13 +167,18 @@ func (c *Cluster) furnish() (err error) {
 		return nil
 	}
 	for _, n := range c.nodes {
-		if err := os.Mkdir(n.Dir, 0o755); err != nil {
+		mount := n.Dir + ".disk"
+		if err := os.Mkdir(mount, 0o755); err != nil {
 			return err
 		}
-		if n.disk, err = volume.New(n.Dir, c.options.DiskBytes); err != nil {
+		if n.disk, err = volume.New(mount, c.options.DiskBytes); err != nil {
 			return err
 		}
-		n.Dir = filepath.Join(n.disk.Path(), "data")
+		// A node syncs the directories above its own, which those of the volume's path do not allow.
+		if err := os.Symlink(n.disk.Path(), n.Dir); err != nil {
+			return err
+		}
+		n.Dir = filepath.Join(n.Dir, "data")
 	}
 	return nil
 }
@@ -182,8 +189,10 @@ func (c *Cluster) prepareDir() (err error) {
 		if c.dir, err = os.MkdirTemp("", "ringward-cluster-"); err != nil {
 			return err
 		}
-		c.guard, err = newGuard(c.dir)
-		return err
+		if c.guard, err = newGuard(c.dir); err != nil {
+			return errors.Join(err, os.Remove(c.dir))
+		}
+		return nil
 	}
 	if c.dir, err = filepath.Abs(c.options.Dir); err != nil {
 		return err
@@ -252,7 +261,10 @@ func (c *Cluster) Version() string { return c.version }
 // Dir is where the nodes' directories lie.
 func (c *Cluster) Dir() string { return c.dir }
 
-// Stop ends all nodes and removes the directory, unless it was given. Later calls do nothing.
+// Keep lets Stop leave the directory, with the nodes' logs: somebody will want to look.
+func (c *Cluster) Keep() { c.kept.Store(true) }
+
+// Stop ends all nodes and removes the directory, unless it was given or is to be kept. Later calls do nothing.
 func (c *Cluster) Stop() error {
 	c.stop.Do(func() {
 		var all sync.WaitGroup
@@ -270,11 +282,12 @@ func (c *Cluster) Stop() error {
 				errs = append(errs, n.disk.Close())
 			}
 		}
-		if c.options.Dir == "" && c.dir != "" {
-			errs = append(errs, os.RemoveAll(c.dir))
-		}
-		if c.guard != nil {
-			errs = append(errs, c.guard.dismiss())
+		switch {
+		case c.options.Dir != "" || c.dir == "":
+		case c.kept.Load():
+			errs = append(errs, c.guard.release())
+		default:
+			errs = append(errs, os.RemoveAll(c.dir), c.guard.dismiss())
 		}
 		c.stopped = errors.Join(errs...)
 	})

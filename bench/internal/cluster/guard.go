@@ -43,3 +43,12 @@ func (g *guard) dismiss() error {
 	}
 	return g.cmd.Wait()
 }
+
+// release lets the directory be.
+func (g *guard) release() error {
+	if err := g.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = g.cmd.Wait() // it was killed
+	return nil
+}
