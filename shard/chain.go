@@ -283,8 +283,10 @@ func (r *Replica) advance() {
 			delete(r.tokens, e.Seqno())
 		}
 		if r.isHead() && e.Seqno() > r.floor {
-			r.applying = append(r.applying, applying{seqno: e.Seqno(), size: len(e)})
+			r.inFlight -= len(e)
 		}
+		r.applying = append(r.applying, applying{seqno: e.Seqno(), size: len(e)})
+		r.applyingBytes += len(e)
 		r.out.Work = append(r.out.Work, w)
 	}
 	hash, _ := r.stored.HashAt(commit)
@@ -324,7 +326,8 @@ func (r *Replica) sendAppend(entries []Entry) {
 
 // acknowledge tells the predecessor what is durable from here on down.
 func (r *Replica) acknowledge() {
-	if r.up.link == (Link{}) || !r.synced {
+	// Who falls behind with applying makes the chain wait: else its applier's queue would grow without bound.
+	if r.up.link == (Link{}) || !r.synced || r.applyingBytes > r.opt.InFlightBytes {
 		return
 	}
 	if s := r.settled(); s > r.up.acked || r.up.reack {

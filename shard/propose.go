@@ -19,12 +19,20 @@ func (r *Replica) Write(q Request) {
 		}
 		r.held = append(r.held, q)
 		r.heldBytes += size
-	case r.inFlight > 0 && r.inFlight+size > r.opt.InFlightBytes:
-		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of writes in flight", r.inFlight+size, r.opt.InFlightBytes)})
+	case !r.room(size):
+		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of writes in flight", r.pending()+size, r.opt.InFlightBytes)})
 	default:
 		r.number(q.Command(), q.Token)
 		r.trace(r.last(), q.Trace)
 	}
+}
+
+// pending is how many bytes of entries the head has numbered, or recovered, that are not applied.
+func (r *Replica) pending() int { return r.inFlight + r.applyingBytes }
+
+// room reports whether the head may number size more bytes. One write alone may be as large as it likes.
+func (r *Replica) room(size int) bool {
+	return r.pending() == 0 || r.pending()+size <= r.opt.InFlightBytes
 }
 
 func overload(what string, value, limit int) string {
@@ -119,7 +127,7 @@ func (r *Replica) refuseWaiting() {
 	}
 	clear(r.tokens)
 	clear(r.traces)
-	r.inFlight, r.applying = 0, nil
+	r.inFlight = 0
 	for _, q := range r.held {
 		r.refuse(q.Token)
 	}

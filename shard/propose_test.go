@@ -65,13 +65,13 @@ func TestInFlight(t *testing.T) {
 	ack.Last = 2
 	a.Step(ack)
 	a.Durable(2)
-	if out := a.Output(); len(out.Work) != 2 || a.inFlight != 2*each {
-		t.Fatalf("%d entries to apply, %d bytes in flight, want %d", len(out.Work), a.inFlight, 2*each)
+	if out := a.Output(); len(out.Work) != 2 || a.pending() != 2*each {
+		t.Fatalf("%d entries to apply, %d bytes in flight, want %d", len(out.Work), a.pending(), 2*each)
 	}
 	a.Applied(0)
 	a.Applied(1)
-	if a.inFlight != each {
-		t.Errorf("one of two is applied, %d bytes in flight, want %d", a.inFlight, each)
+	if a.pending() != each {
+		t.Errorf("one of two is applied, %d bytes in flight, want %d", a.pending(), each)
 	}
 	if len(a.tokens) > 0 {
 		t.Errorf("callers of what is on its way to them: %v", a.tokens)
@@ -79,9 +79,52 @@ func TestInFlight(t *testing.T) {
 	put()
 	c.decide("a")
 	a.Learn(c.chain)
+	if a.pending() != each {
+		t.Errorf("the wedge leaves %d bytes with the applier, want %d", a.pending(), each)
+	}
 	a.Applied(2)
-	if a.inFlight != 0 || len(a.applying)+len(a.tokens)+len(a.held)+a.heldBytes > 0 {
-		t.Errorf("after the wedge: %d bytes in flight, %v, %v, %v", a.inFlight, a.applying, a.tokens, a.held)
+	if a.pending() != 0 || len(a.applying)+len(a.tokens)+len(a.held)+a.heldBytes > 0 {
+		t.Errorf("after the wedge: %d bytes in flight, %v, %v, %v", a.pending(), a.applying, a.tokens, a.held)
+	}
+}
+
+// TestSlowApplier: a replica that applies more slowly than the others acknowledges no more until it has caught up, so that
+// the head's limit holds for its queue too.
+func TestSlowApplier(t *testing.T) {
+	opt := testOptions()
+	c := newCluster(t, opt, ids("a", "b")...)
+	c.settle()
+	a, b := c.node(id("a")).replica, c.node(id("b")).replica
+	put := func() (entry []byte) {
+		a.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v"), Token: "w"})
+		return a.Output().Write[0].Entry
+	}
+	// b's applier gets the entries, and never says that it is done with one.
+	appended := func(e Entry, commit Seqno) (acks int) {
+		m := Message{Kind: MsgAppend, Shard: 1, Epoch: 1, From: id("a"), To: id("b"), Link: b.up.link, Last: e.Seqno() - 1, Commit: commit, Entries: []Entry{e}}
+		b.Step(m)
+		b.Durable(len(b.Output().Write))
+		for _, m := range b.Output().Send {
+			if m.Kind == MsgAck {
+				acks++
+			}
+		}
+		return acks
+	}
+	first := put()
+	b.opt.InFlightBytes = len(first)
+	for seqno, e := range []Entry{first, put()} {
+		if got := appended(e, Seqno(seqno)); got != 1 {
+			t.Fatalf("entry %d: %d acknowledgements, want one", seqno+1, got)
+		}
+	}
+	if got := appended(put(), 2); got != 0 || b.commit != 2 || b.applyingBytes != 2*len(first) {
+		t.Fatalf("%d acknowledgements while %d bytes up to %d wait for the applier", got, b.applyingBytes, b.commit)
+	}
+	b.Applied(1)
+	out := b.Output()
+	if len(out.Send) != 1 || out.Send[0].Kind != MsgAck || out.Send[0].Last != 3 {
+		t.Errorf("the applier has caught up: sent %v, want the acknowledgement of 3", out.Send)
 	}
 }
 

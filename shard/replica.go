@@ -30,8 +30,8 @@ type Options struct {
 	Numbers *Numbers
 	// MessageBytes bounds the entries in one message; a single larger entry travels alone.
 	MessageBytes int
-	// InFlightBytes bounds the entries that the head has numbered and that are
-	// not applied yet, and, apart from them, the requests it holds.
+	// InFlightBytes bounds the entries that the head has numbered and that are not applied yet and, apart from them, the
+	// requests it holds. A replica acknowledges nothing while more than that waits for its own applier.
 	InFlightBytes int
 	// WaitingReads bounds the reads waiting for a fence or for commit.
 	WaitingReads int
@@ -77,10 +77,12 @@ type Replica struct {
 	hold      bool
 	held      []Request
 	heldBytes int
-	inFlight  int // bytes of the entries that this head numbered, and that are not applied
-	applying  []applying
-	tokens    map[Seqno]Token
-	traces    map[Seqno]string // of entries that are not settled; see Request.Trace
+	inFlight  int // bytes of the entries that this head numbered, and that are not committed
+	// applying are the entries given to the applier that are not applied, applyingBytes how much they are.
+	applying      []applying
+	applyingBytes int
+	tokens        map[Seqno]Token
+	traces        map[Seqno]string // of entries that are not settled; see Request.Trace
 
 	reads     reads
 	fenceAsks map[NodeID]Number // asked of this replica before it could vouch
@@ -117,7 +119,7 @@ type writing struct {
 	epoch Epoch // RecordPromise, RecordActivate
 }
 
-// applying is an entry that this head numbered, on its way through the applier.
+// applying is an entry on its way through the applier.
 type applying struct {
 	seqno Seqno
 	size  int
@@ -282,7 +284,7 @@ func (r *Replica) Durable(n int) {
 func (r *Replica) Applied(seqno Seqno) {
 	n := 0
 	for n < len(r.applying) && r.applying[n].seqno <= seqno {
-		r.inFlight -= r.applying[n].size
+		r.applyingBytes -= r.applying[n].size
 		n++
 	}
 	r.applying = slices.Delete(r.applying, 0, n)
