@@ -39,8 +39,28 @@ func (r *Replica) onWedge(m Message) {
 	if r.promised == r.conf.Epoch || mutant.On(mutant.WedgeAnsweredEarly) {
 		r.answerWedge(a)
 	} else if !slices.Contains(r.wedgeAsks, a) {
-		r.wedgeAsks = append(r.wedgeAsks, a)
+		r.wedgeAsks = append(r.withoutOldAsk(m.From), a)
 	}
+}
+
+// asksPerNode is how many unanswered wedges of one node are remembered: a node may ask as head of the new
+// configuration and as one that sequences it. What is older, and still wanted, will be asked again.
+const asksPerNode = 2
+
+// withoutOldAsk makes room for a wedge of a node.
+func (r *Replica) withoutOldAsk(from NodeID) []wedgeAsk {
+	its := func(a wedgeAsk) bool { return a.from == from }
+	count := 0
+	for _, a := range r.wedgeAsks {
+		if its(a) {
+			count++
+		}
+	}
+	if count < asksPerNode {
+		return r.wedgeAsks
+	}
+	oldest := slices.IndexFunc(r.wedgeAsks, its)
+	return slices.Delete(r.wedgeAsks, oldest, oldest+1)
 }
 
 // answerWedge describes the replica from what is durable. It is called when the promise is: then so
