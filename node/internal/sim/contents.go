@@ -8,19 +8,28 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// contents is the applied state of one shard as a map with ordered scans. It implements shard.Contents.
-type contents struct {
+// contents is the applied state of one shard, as a process works on it.
+type contents interface {
+	shard.Contents
+	// all yields what was committed.
+	all(yield func(key, value []byte) bool)
+}
+
+// modelContents are contents as a map with ordered scans.
+type modelContents struct {
 	visible map[string]string
 	batch   map[string]*string // written since the last Commit; nil: deleted
 }
 
-var _ shard.Contents = (*contents)(nil)
+var _ contents = (*modelContents)(nil)
 
-func newContents(flushed map[string]string) *contents {
-	return &contents{visible: maps.Clone(flushed), batch: map[string]*string{}}
+func newModelContents(flushed map[string]string) *modelContents {
+	c := &modelContents{visible: map[string]string{}, batch: map[string]*string{}}
+	maps.Copy(c.visible, flushed)
+	return c
 }
 
-func (c *contents) Get(key []byte) ([]byte, bool, error) {
+func (c *modelContents) Get(key []byte) ([]byte, bool, error) {
 	if v, ok := c.batch[string(key)]; ok {
 		if v == nil {
 			return nil, false, nil
@@ -31,18 +40,18 @@ func (c *contents) Get(key []byte) ([]byte, bool, error) {
 	return []byte(v), ok, nil
 }
 
-func (c *contents) Set(key, value []byte) error {
+func (c *modelContents) Set(key, value []byte) error {
 	v := string(value)
 	c.batch[string(key)] = &v
 	return nil
 }
 
-func (c *contents) Delete(key []byte) error {
+func (c *modelContents) Delete(key []byte) error {
 	c.batch[string(key)] = nil
 	return nil
 }
 
-func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
+func (c *modelContents) Scan(prefix []byte, f func(key, value []byte) error) error {
 	seen := maps.Clone(c.visible)
 	merge(seen, c.batch)
 	for _, k := range slices.Sorted(maps.Keys(seen)) {
@@ -56,7 +65,7 @@ func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 	return nil
 }
 
-func (c *contents) Commit() error {
+func (c *modelContents) Commit() error {
 	merge(c.visible, c.batch)
 	clear(c.batch)
 	return nil
@@ -73,7 +82,7 @@ func merge(into map[string]string, batch map[string]*string) {
 }
 
 // all yields what is visible, in no order.
-func (c *contents) all(yield func(key, value []byte) bool) {
+func (c *modelContents) all(yield func(key, value []byte) bool) {
 	for k, v := range c.visible {
 		if !yield([]byte(k), []byte(v)) {
 			return

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,61 +8,154 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// disk is what a node has on disk: the history log and the contents. It outlives the node's lives.
-//
-// The log is bytes, written with the production codec: a length (4 bytes) and a record, again and again. What was
-// synced survives a crash, and an arbitrary part of the bytes behind. The contents survive as of
-// some earlier flush. Like the production log it is cut into segments that begin with the state of
-// every replica, and drops those whose entries the flushed contents hold.
-type disk struct {
-	w    *world
-	node *node
+// storage is what keeps a node's bytes: the model of it, or production's store on a file system that fails. It outlives
+// the processes that open it.
+type storage interface {
+	// open is what a starting process does: it counts the boot, and reads what the log holds of every replica.
+	open() (boot uint64, replicas map[shard.ID]*shard.Stored, err error)
+	contents(shard.ID) contents
+	// append writes records behind all others.
+	append([]shard.Record) error
+	// sync makes durable at least the first n of the records that were appended and not synced.
+	sync(n int) error
+	// trim makes the contents durable, and drops the part of the log that they make needless. It returns the shards
+	// for whose sake the oldest part is kept.
+	trim() (held []shard.ID, err error)
+	// crash ends the process. Where the power failed too, only a part is left of what was not synced.
+	crash(power bool)
+	// close ends its use.
+	close()
+}
 
-	log       []byte
-	trimmed   int   // bytes dropped before log[0]; positions count them
-	ends      []int // positions behind the frames that are not synced
-	synced    int
-	segments  []segment
-	states    map[shard.ID]*shard.Stored // the fold of the log, without entries
-	flushed   map[shard.ID]map[string]string
-	flushedTo map[shard.ID]shard.Seqno
+// disk is what a node has on disk, and what it does with it: the writing of records in turns, as production's
+// persister does. It compares what a crash leaves with what was synced.
+type disk struct {
+	w       *world
+	node    *node
+	storage storage
+
+	durable  map[shard.ID]standing
+	unsynced []written // in order; of a dead process until the next one tells what of it is left
 
 	// Of the present life.
 	flights   []flight
 	queue     []shard.Record // group commit: gathered while an fsync is under way
 	stalledTo moment         // every fsync lasts at least until then
 	since     moment         // when the oldest write under way began; 0: none is
+	failed    bool           // nothing is written any more: the node is about to stop
 }
 
-// segment begins at a position of the log. What stands before it is of use only for entries above
-// needed that the flushed contents lack.
-type segment struct {
-	begin  int
-	needed map[shard.ID]shard.Seqno
+// standing is what a log says of one replica, but for the entries.
+type standing struct {
+	promise, active shard.Epoch
+	lineage         string
+	last            shard.Seqno
+	hash            uint64
+}
+
+// written is a record as it stands in the log, and where its replica stands with it.
+type written struct {
+	bytes []byte
+	shard shard.ID
+	after standing
 }
 
 // flight is an fsync under way.
 type flight struct {
-	end     int // the position it makes durable
+	number  int
 	records int // how many of the host's it covers beyond the flights before
 }
 
 func newDisk(w *world, n *node) *disk {
-	return &disk{
-		w: w, node: n, states: map[shard.ID]*shard.Stored{},
-		flushed: map[shard.ID]map[string]string{}, flushedTo: map[shard.ID]shard.Seqno{},
+	d := &disk{w: w, node: n, durable: map[shard.ID]standing{}}
+	if w.plan.production {
+		d.storage = newProduction(w, n)
+	} else {
+		d.storage = newModel(w, n)
 	}
-}
-
-// format begins the log of a new node.
-func (d *disk) format(initial []shard.Configuration) {
-	for _, c := range initial {
-		if c.Has(d.node.id) {
-			d.states[c.Shard] = &shard.Stored{Chain: shard.Chain{c}, Active: c.Epoch, Lineage: shard.Lineage{{Epoch: c.Epoch}}}
-			d.flushed[c.Shard] = map[string]string{}
+	for _, c := range w.genesis.Initial {
+		if c.Has(n.id) {
+			s := firstState(c)
+			d.durable[c.Shard] = standing{promise: c.Epoch, active: c.Epoch, lineage: spell(s.Lineage)}
+			w.check.Wrote(n.id, shard.AppendRecord(nil, s.StateRecord()))
+			w.check.Synced(n.id, 1)
 		}
 	}
-	d.rotate()
+	return d
+}
+
+// firstState is what a first member of a shard begins with.
+func firstState(c shard.Configuration) *shard.Stored {
+	return &shard.Stored{Chain: shard.Chain{c}, Active: c.Epoch, Lineage: shard.Lineage{{Epoch: c.Epoch}}}
+}
+
+func spell(l shard.Lineage) string { return string(shard.AppendLineage(nil, l)) }
+
+// after is where a replica stands behind one more record.
+func (s standing) after(r *shard.Record) standing {
+	switch r.Kind {
+	case shard.RecordEntry:
+		s.last, s.hash = r.Entry.Seqno(), r.Entry.Hash()
+	case shard.RecordPromise:
+		s.promise = r.Chain.Newest().Epoch
+	case shard.RecordActivate:
+		s.active, s.lineage, s.last, s.hash = r.Epoch, spell(r.Lineage), r.Cut, r.Hash
+		if n := len(r.Entries); n > 0 {
+			s.last, s.hash = r.Entries[n-1].Seqno(), r.Entries[n-1].Hash()
+		}
+	}
+	return s
+}
+
+// open starts a process: it reads what is there, which must be all that was synced and a first part of what was
+// written behind it.
+func (d *disk) open() (uint64, map[shard.ID]*shard.Stored, error) {
+	boot, replicas, err := d.storage.open()
+	if err != nil {
+		return 0, nil, err
+	}
+	found := map[shard.ID]standing{}
+	for id, s := range replicas {
+		hash, _ := s.HashAt(s.Last())
+		found[id] = standing{promise: s.Chain.Newest().Epoch, active: s.Active, lineage: spell(s.Lineage), last: s.Last(), hash: hash}
+	}
+	survivors := -1
+	at := maps.Clone(d.durable)
+	for i := 0; ; i++ {
+		if maps.Equal(at, found) {
+			survivors = i
+		}
+		if i == len(d.unsynced) {
+			break
+		}
+		at[d.unsynced[i].shard] = d.unsynced[i].after
+	}
+	if survivors < 0 {
+		return 0, nil, fmt.Errorf("what the log holds is not what was synced and a first part of the %d records behind it: %+v, synced was %+v", len(d.unsynced), found, d.durable)
+	}
+	d.w.trace.note(d.node, 0, fmt.Sprintf("reads its disk; of %d records that were not durable %d survive", len(d.unsynced), survivors))
+	left := d.unsynced[:survivors]
+	d.unsynced = nil
+	for _, r := range left {
+		d.wrote(r)
+	}
+	d.synced(len(left))
+	return boot, replicas, nil
+}
+
+// wrote takes note of a record that was written behind all others.
+func (d *disk) wrote(r written) {
+	d.unsynced = append(d.unsynced, r)
+	d.w.check.Wrote(d.node.id, r.bytes)
+}
+
+// synced takes note that the first n records are durable that were not.
+func (d *disk) synced(n int) {
+	for _, r := range d.unsynced[:n] {
+		d.durable[r.shard] = r.after
+	}
+	d.unsynced = slices.Delete(d.unsynced, 0, n)
+	d.w.check.Synced(d.node.id, n)
 }
 
 // write takes what the host wants durable.
@@ -79,17 +171,30 @@ func (d *disk) write(records []shard.Record) {
 
 // commit writes what has gathered, and begins its fsync.
 func (d *disk) commit() {
-	if len(d.queue) == 0 {
+	if len(d.queue) == 0 || d.failed {
 		return
 	}
-	for _, r := range d.queue {
-		if d.end()-d.segments[len(d.segments)-1].begin > d.w.plan.segmentBytes {
-			d.rotate()
-		}
-		d.append(r)
-	}
-	f := flight{end: d.end(), records: len(d.queue)}
+	records := d.queue
 	d.queue = nil
+	at := map[shard.ID]standing{}
+	for i := range records {
+		r := &records[i]
+		d.w.trace.record(d.node, r)
+		s, ok := at[r.Shard]
+		if !ok {
+			s = d.written(r.Shard)
+		}
+		at[r.Shard] = s.after(r)
+		d.wrote(written{bytes: shard.AppendRecord(nil, *r), shard: r.Shard, after: at[r.Shard]})
+	}
+	if err := d.storage.append(records); err != nil {
+		d.fail(fmt.Errorf("append to the log: %w", err))
+		return
+	}
+	f := flight{records: len(records), number: 1}
+	if n := len(d.flights); n > 0 {
+		f.number = d.flights[n-1].number + 1
+	}
 	d.flights = append(d.flights, f)
 	life := d.node.life
 	takes := d.w.plan.fsync.pick(d.w.random.disk)
@@ -97,18 +202,27 @@ func (d *disk) commit() {
 		takes = min(takes, tick/10)
 	}
 	d.w.after(max(takes, d.stalledTo-d.w.now), func() {
-		if d.node.life == life {
-			d.land(f.end)
+		if d.node.life == life && !d.failed {
+			d.land(f.number)
 		}
 	})
 }
 
-// land: an fsync that covers the log up to end has come back. One that began earlier, and covers less, may
-// still be under way; it has nothing to say any more.
-func (d *disk) land(end int) {
-	d.sync(end)
+// written is where a replica stands with all that was written.
+func (d *disk) written(id shard.ID) standing {
+	for i := len(d.unsynced) - 1; i >= 0; i-- {
+		if d.unsynced[i].shard == id {
+			return d.unsynced[i].after
+		}
+	}
+	return d.durable[id]
+}
+
+// land: an fsync has come back. One that began earlier, and covers less, may still be under way; it has nothing to
+// say any more.
+func (d *disk) land(number int) {
 	durable := 0
-	for len(d.flights) > 0 && d.flights[0].end <= end {
+	for len(d.flights) > 0 && d.flights[0].number <= number {
 		durable += d.flights[0].records
 		d.flights = d.flights[1:]
 	}
@@ -116,6 +230,11 @@ func (d *disk) land(end int) {
 		d.since = 0
 	}
 	if durable > 0 {
+		if err := d.storage.sync(durable); err != nil {
+			d.fail(fmt.Errorf("sync the log: %w", err))
+			return
+		}
+		d.synced(durable)
 		d.node.durable(durable)
 	}
 	if d.w.plan.groupCommit {
@@ -123,137 +242,42 @@ func (d *disk) land(end int) {
 	}
 }
 
-func (d *disk) end() int { return d.trimmed + len(d.log) }
-
-// sync makes the log durable up to a position.
-func (d *disk) sync(end int) {
-	if end <= d.synced {
-		return
-	}
-	d.synced = end
-	n := 0
-	for n < len(d.ends) && d.ends[n] <= end {
-		n++
-	}
-	d.ends = slices.Delete(d.ends, 0, n)
-	d.w.check.Synced(d.node.id, n)
-}
-
-// append writes one record behind all others.
-func (d *disk) append(r shard.Record) {
-	at := len(d.log)
-	d.log = shard.AppendRecord(append(d.log, 0, 0, 0, 0), r)
-	binary.BigEndian.PutUint32(d.log[at:], uint32(len(d.log)-at-4))
-	d.ends = append(d.ends, d.end())
-	d.w.check.Wrote(d.node.id, slices.Clone(d.log[at+4:]))
-	d.w.trace.record(d.node, &r)
-	d.need(&r, d.end())
-	s := d.states[r.Shard]
-	if err := s.Replay(r); err != nil {
-		d.w.fail(0, r.Shard, "node %d writes a record that its log cannot be replayed with: %v", d.node.id, err)
-		return
-	}
-	hash, _ := s.HashAt(s.Last())
-	s.Start, s.Hash, s.Entries = s.Last(), hash, nil
-}
-
-// rotate ends a segment, durably, and begins a new one with the state of every replica.
-func (d *disk) rotate() {
-	s := segment{begin: d.end(), needed: map[shard.ID]shard.Seqno{}}
-	d.segments = append(d.segments, s)
-	for _, id := range slices.Sorted(maps.Keys(d.states)) {
-		d.append(d.states[id].StateRecord())
-	}
-	d.sync(d.end())
-}
-
-// need notes what the record that ends at a position means for the segments that begin before it: a
-// state begins one, and an activation holds all above its cut that older segments have.
-func (d *disk) need(r *shard.Record, end int) {
-	for i, s := range d.segments {
-		last := i+1 == len(d.segments) || d.segments[i+1].begin >= end
-		switch {
-		case s.begin >= end:
-		case r.Kind == shard.RecordState && last:
-			s.needed[r.Shard] = r.Cut
-		case r.Kind == shard.RecordActivate:
-			s.needed[r.Shard] = min(s.needed[r.Shard], r.Cut)
+// flush makes the contents durable, some time later, and lets the log go up to there.
+func (d *disk) flush() {
+	life := d.node.life
+	d.w.after(d.w.plan.fsync.pick(d.w.random.disk), func() {
+		if d.node.life != life || d.failed {
+			return
 		}
-	}
-}
-
-// trim drops the segments that nobody needs, and returns the shards for whose sake the oldest is kept.
-func (d *disk) trim() (held []shard.ID) {
-	if d.synced < d.end() {
-		return nil // an activation counts here only once it is durable
-	}
-	keep := 0
-	for i, s := range d.segments[1:] {
-		for _, id := range slices.Sorted(maps.Keys(s.needed)) {
-			if d.flushedTo[id] < s.needed[id] {
-				held = append(held, id)
-			}
+		held, err := d.storage.trim()
+		if err != nil {
+			d.fail(fmt.Errorf("trim the log: %w", err))
+			return
 		}
 		if len(held) > 0 {
-			break
+			d.node.take(func() { d.node.host.Rewrite(held) })
 		}
-		keep = i + 1
-	}
-	begin := d.segments[keep].begin
-	d.log, d.trimmed = slices.Clone(d.log[begin-d.trimmed:]), begin
-	d.segments = d.segments[keep:]
-	return held
+	})
 }
 
-// crash cuts the log somewhere behind what was synced.
+// fail lets the node stop, in its next moment: nothing is promised after an error of the disk.
+func (d *disk) fail(err error) {
+	if d.failed {
+		return
+	}
+	d.failed = true
+	life := d.node.life
+	d.w.after(0, func() {
+		if d.node.life == life {
+			d.w.fail(0, 0, "node %d stops: %v", d.node.id, err)
+		}
+	})
+}
+
+// crash ends the process. What it leaves of the records that are not durable shows at the next open.
 func (d *disk) crash() {
-	end := d.end()
-	switch d.w.random.disk.IntN(4) {
-	case 0:
-		end = d.synced
-	case 1, 2:
-		end = d.synced + d.w.random.disk.IntN(end-d.synced+1)
-	}
-	survivors := 0
-	whole := d.synced
-	for _, e := range d.ends {
-		if e <= end {
-			survivors, whole = survivors+1, e
-		}
-	}
-	d.w.check.Crashed(d.node.id, survivors)
-	d.w.trace.note(d.node, 0, fmt.Sprintf("crashes; of %d records that were not durable %d survive", len(d.ends), survivors))
-	d.log = d.log[:end-d.trimmed]
-	d.ends, d.synced = nil, whole
-	d.flights, d.queue, d.since, d.stalledTo = nil, nil, 0, 0
-}
-
-// replay reads the log back, as a node does when it comes up. A frame that was cut ends it.
-func (d *disk) replay() (map[shard.ID]shard.Stored, error) {
-	stored := map[shard.ID]shard.Stored{}
-	good := 0
-	for b := d.log; len(b) >= 4; {
-		n := int(binary.BigEndian.Uint32(b))
-		if n > len(b)-4 {
-			break
-		}
-		r, err := shard.DecodeRecord(slices.Clone(b[4 : 4+n]))
-		if err != nil {
-			return nil, err
-		}
-		s := stored[r.Shard]
-		if err := s.Replay(r); err != nil {
-			return nil, err
-		}
-		stored[r.Shard] = s
-		b = b[4+n:]
-		good += 4 + n
-		d.need(&r, d.trimmed+good)
-	}
-	d.log = d.log[:good]
-	for id, s := range stored {
-		d.states[id] = &shard.Stored{Chain: s.Chain, Active: s.Active, Lineage: s.Lineage, Start: s.Last()}
-		d.states[id].Hash, _ = s.HashAt(s.Last())
-	}
-	return stored, nil
+	d.w.check.Crashed(d.node.id, 0)
+	d.storage.crash(true)
+	d.w.trace.note(d.node, 0, fmt.Sprintf("crashes; %d records are not durable", len(d.unsynced)))
+	d.flights, d.queue, d.since, d.stalledTo, d.failed = nil, nil, 0, 0, false
 }

@@ -70,9 +70,9 @@ func TestMinimizeEndsEarly(t *testing.T) {
 func TestMinimizeSabotage(t *testing.T) {
 	sabotage := func(w *world) {
 		for _, n := range w.nodes {
-			if !n.up && len(n.disk.log) > 400 {
-				n.disk.log = n.disk.log[:len(n.disk.log)-200]
-				n.disk.synced = min(n.disk.synced, n.disk.end())
+			if m, ok := n.disk.storage.(*model); ok && !n.up && len(m.log) > 400 {
+				m.log = m.log[:len(m.log)-200]
+				m.synced = min(m.synced, m.end())
 			}
 		}
 	}

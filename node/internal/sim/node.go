@@ -31,7 +31,7 @@ type node struct {
 	waking   bool
 	lastTick moment
 	machines map[shard.ID]*shard.Machine
-	contents map[shard.ID]*contents
+	contents map[shard.ID]contents
 	hosted   []shard.ID // of the machines
 	work     []shard.Work
 	applying bool
@@ -49,9 +49,8 @@ func newNode(w *world, id shard.NodeID) *node {
 // boot brings the node up from its disk.
 func (n *node) boot() {
 	n.life++
-	n.boots++
 	n.up, n.inbox, n.waking, n.work, n.applying, n.ticks = true, nil, false, nil, false, 0
-	n.machines, n.contents = map[shard.ID]*shard.Machine{}, map[shard.ID]*contents{}
+	n.machines, n.contents = map[shard.ID]*shard.Machine{}, map[shard.ID]contents{}
 	recovered, err := n.recover()
 	if err != nil {
 		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
@@ -72,10 +71,9 @@ func (n *node) boot() {
 	}
 	n.w.trace.note(n, 0, fmt.Sprintf("boots, for the %d. time", n.boots))
 	n.w.rare.boots(n)
-	n.disk.rotate()
 	n.lastTick = n.w.now
 	n.every(moment(n.w.random.node.Int64N(int64(tick))), func() moment { return n.tickLength + moment(n.w.random.node.Int64N(20)) - 10 }, n.tick)
-	n.every(n.w.plan.flushEvery, func() moment { return n.w.plan.flushEvery }, n.flush)
+	n.every(n.w.plan.flushEvery, func() moment { return n.w.plan.flushEvery }, n.disk.flush)
 	n.turn()
 	if n.up {
 		n.w.faults.booted(n)
@@ -84,26 +82,24 @@ func (n *node) boot() {
 
 // recover reads the disk: the log, trimmed to what the contents hold, and the contents.
 func (n *node) recover() (map[shard.ID]engine.Recovered, error) {
-	stored, err := n.disk.replay()
+	boot, stored, err := n.disk.open()
 	if err != nil {
 		return nil, err
 	}
+	n.boots = boot
 	recovered := map[shard.ID]engine.Recovered{}
 	n.hosted = slices.Sorted(maps.Keys(stored))
 	for _, id := range n.hosted {
 		s := stored[id]
-		c := newContents(n.disk.flushed[id])
+		c := n.disk.storage.contents(id)
 		m, err := shard.OpenMachine(c, n.w.genesis.InitialRegister(id), sequencer.DecodeRegister)
 		if err != nil {
 			return nil, err
 		}
-		applied, hash := m.Applied()
-		if err := s.Forget(applied, hash); err != nil {
-			return nil, err
-		}
+		applied, _ := m.Applied()
 		n.contents[id], n.machines[id] = c, m
 		n.w.check.Boots(n.id, id, applied, c.all)
-		recovered[id] = engine.Recovered{Stored: s, Register: m.Register().(*sequencer.Register)}
+		recovered[id] = engine.Recovered{Stored: *s, Register: m.Register().(*sequencer.Register)}
 	}
 	return recovered, nil
 }
@@ -379,23 +375,4 @@ func (n *node) applyBatch(batch []shard.Work) {
 			}
 		}
 	}
-}
-
-// flush makes the contents as they are now durable, some time later, and lets the log go up to there.
-func (n *node) flush() {
-	flushed, to := map[shard.ID]map[string]string{}, map[shard.ID]shard.Seqno{}
-	for _, id := range n.hosted {
-		flushed[id] = maps.Clone(n.contents[id].visible)
-		to[id], _ = n.machines[id].Applied()
-	}
-	life := n.life
-	n.w.after(n.w.plan.fsync.pick(n.w.random.disk), func() {
-		if n.life != life {
-			return
-		}
-		n.disk.flushed, n.disk.flushedTo = flushed, to
-		if held := n.disk.trim(); len(held) > 0 {
-			n.take(func() { n.host.Rewrite(held) })
-		}
-	})
 }

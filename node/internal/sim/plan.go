@@ -34,6 +34,7 @@ type plan struct {
 	slow                        float64 // share of messages that take up to slowest
 	slowest                     moment
 	groupCommit                 bool // one fsync at a time, for all that has gathered
+	production                  bool // disks are production's store, and no model of it
 	flushEvery                  moment
 
 	clients, keys, pipeline int
@@ -65,6 +66,9 @@ func least(r *rand.Rand, from, to int) int {
 	return from + min(r.IntN(n), r.IntN(n), r.IntN(n))
 }
 
+// productionShare of the seeds have production's store, which takes ten times as long as the model of it.
+const productionShare = 0.07
+
 // newPlan decides all of it.
 func newPlan(r *rand.Rand, only []Family) plan {
 	p := plan{
@@ -87,12 +91,19 @@ func newPlan(r *rand.Rand, only []Family) plan {
 	}
 	p.graceTicks = p.suspectTicks + r.IntN(10)
 	p.faults = newRates(r, only)
+	if p.production = chance(r, productionShare); p.production {
+		p.groupCommit, p.segmentBytes = true, oneOf(r, 1000, 2000, 10000)
+	}
 	return p
 }
 
 func (p *plan) String() string {
-	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults until %v: %v",
-		p.nodes, p.shards, p.replicas, p.suspectTicks, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
+	storage := "a model of the store"
+	if p.production {
+		storage = "production's store"
+	}
+	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, %s, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults until %v: %v",
+		p.nodes, p.shards, p.replicas, p.suspectTicks, storage, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
 }
 
 // genesis lays the ring out.

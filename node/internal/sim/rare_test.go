@@ -24,7 +24,7 @@ func TestRareStatesAreNamed(t *testing.T) {
 // seldom are the states that a campaign of a few hundred seeds need not come to.
 var seldom = map[Rare]bool{
 	fetchAgain: true, fetchElsewhere: true, inheritAgain: true, lostProposal: true, voidCut: true, beyondRepair: true, walkBackFar: true,
-	opForgotten: true, handBackInParts: true, fetch: true, fetchInParts: true, oldHandshake: true, memberRecovers: true,
+	opForgotten: true, handBackInParts: true, threeDecisions: true, fetch: true, fetchInParts: true, oldHandshake: true, memberRecovers: true,
 }
 
 // TestRareStatesAreReached comes to all but the rarest with few seeds.

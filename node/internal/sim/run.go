@@ -150,7 +150,7 @@ func (w *world) report(o Options) (*Report, error) {
 		r.Entries += entries
 	}
 	for _, n := range w.nodes {
-		r.Crashes += int(n.boots) - 1
+		r.Crashes += int(max(n.boots, 1)) - 1
 		if n.lost {
 			r.Lost++
 		}

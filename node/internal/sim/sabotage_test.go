@@ -14,10 +14,10 @@ func TestSabotageIsSeen(t *testing.T) {
 	for name, sabotage := range map[string]func(w *world){
 		"a disk that forgets what it synced": func(w *world) {
 			for _, n := range w.nodes {
-				if n.up && len(n.disk.ends) == 0 && len(n.disk.log) > 400 {
-					// The last frames are gone at the next start, as if they had never been synced.
+				// The last frames are gone at the next start, as if they had never been synced.
+				if m, ok := n.disk.storage.(*model); ok && n.up && len(m.ends) == 0 && len(m.log) > 400 {
 					n.crash()
-					n.disk.log = n.disk.log[:len(n.disk.log)-200]
+					m.log = m.log[:len(m.log)-200]
 					n.boot()
 					return
 				}
@@ -26,6 +26,10 @@ func TestSabotageIsSeen(t *testing.T) {
 		"contents that rot": func(w *world) {
 			for _, n := range w.nodes {
 				for _, c := range n.contents {
+					c, ok := c.(*modelContents)
+					if !ok {
+						continue
+					}
 					for k, v := range c.visible {
 						if k[0] == 'k' {
 							c.visible[k] = v + "!"

@@ -77,12 +77,16 @@ const mostSteps = 10_000_000
 
 // run lets the world live until it is calm and done, or broken.
 func (w *world) run() {
+	defer func() {
+		for _, n := range w.nodes {
+			n.disk.storage.close()
+		}
+	}()
 	w.trace.note(nil, 0, w.plan.String())
 	for _, c := range w.genesis.Initial {
 		w.trace.note(nil, c.Shard, fmt.Sprintf("begins with %v", numbers(c.Members)))
 	}
 	for _, n := range w.nodes {
-		n.disk.format(w.genesis.Initial)
 		n.boot()
 	}
 	w.clients.begin()

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,6 +38,10 @@ func openContents(fs vfs.FS, dir string, o Options, fail *failure) (*pebble.DB, 
 		},
 	}
 	po.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	if o.Quiet {
+		po.DisableAutomaticCompactions, po.DisableTableStats = true, true
+		po.L0StopWritesThreshold = math.MaxInt // nothing would ever end the wait
+	}
 	db, err := pebble.Open(dir, po)
 	if err != nil {
 		return nil, fmt.Errorf("open contents: %w", err)

@@ -71,6 +71,9 @@ type Options struct {
 	MemTableSize uint64
 	// CacheSize is Pebble's block cache, in bytes. Default 64 MiB.
 	CacheSize int64
+	// Quiet lets Pebble begin nothing by itself: tables stay as they are flushed, and reads slow down as
+	// they gather. Then all that happens to the files follows from calls.
+	Quiet bool
 	// Logger is told what Pebble reports, and what recovery cut. Default: nobody.
 	Logger *slog.Logger
 	// Random makes the identity of a new directory. Default crypto/rand.
