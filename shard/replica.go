@@ -196,7 +196,19 @@ type Standing struct {
 	Commit        Seqno
 	Held          bool // new requests wait, because a member is suspected
 	Lineage       Lineage
+	Load          Load
 	Err           error // why it stopped, see Replica.Err
+}
+
+// Load is what a replica has gathered and cannot let go yet. Each part has a bound.
+type Load struct {
+	InFlightBytes int // of entries that it numbered as head and that are not applied: Options.InFlightBytes
+	HeldBytes     int // of requests held: Options.InFlightBytes
+	Reads         int // waiting for a fence or for commit: Options.WaitingReads
+	Fences        int // asked of it before it can vouch: one for each member
+	Wedges        int // asked before its promise is durable: one for each asking
+	Callers       int // waiting for entries that are not committed
+	Traces        int // of entries that are not settled
 }
 
 // Standing reports where the replica stands.
@@ -204,6 +216,10 @@ func (r *Replica) Standing() Standing {
 	return Standing{
 		Configuration: r.conf, State: r.State(), Synced: r.synced, Active: r.active, Last: r.last(),
 		Durable: r.durable, Commit: r.commit, Held: r.hold, Lineage: slices.Clone(r.stored.Lineage), Err: r.err,
+		Load: Load{
+			InFlightBytes: r.inFlight, HeldBytes: r.heldBytes, Reads: r.reads.count(), Fences: len(r.fenceAsks),
+			Wedges: len(r.wedgeAsks), Callers: len(r.tokens), Traces: len(r.traces),
+		},
 	}
 }
 

@@ -284,6 +284,7 @@ func (n *network) gossip(from *node, chain shard.Chain) {
 		n.w.after(between{tick / 10, 3 * tick}.pick(r), func() {
 			if to.up {
 				to.take(func() {
+					n.w.check.Learns(to.id, chain)
 					n.w.rare.hint(to, chain)
 					to.host.Learn(chain)
 				})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringward/ringward/node/internal/engine"
+	"github.com/ringward/ringward/node/internal/sim/check"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -206,12 +207,20 @@ func (n *node) handle() {
 		r.Send = r.Send[:crash-1]
 	}
 	n.w.rare.ready(n, &r)
+	n.w.check.Accepts(n.id, r.Write)
 	for i := range r.Send {
 		n.w.check.Sends(n.id, &r.Send[i])
 	}
 	for i := range r.Work {
-		call, _ := r.Work[i].Token.(*attempt)
-		n.w.check.Works(n.id, &r.Work[i], call != nil && call.request.Stale)
+		var came check.Moment
+		stale := false
+		if a, ok := r.Work[i].Token.(*attempt); ok {
+			came, stale = a.came, a.request.Stale
+		}
+		n.w.check.Works(n.id, &r.Work[i], came, stale)
+	}
+	for _, s := range n.host.Standings() {
+		n.w.check.Stands(n.id, &s.Standing)
 	}
 	if len(r.Write) > 0 {
 		n.disk.write(r.Write)
@@ -335,7 +344,7 @@ func (n *node) apply() {
 
 func (n *node) applyBatch(batch []shard.Work) {
 	touched := map[shard.ID]bool{}
-	answers := make([]shard.Result, len(batch))
+	answers, at := make([]shard.Result, len(batch)), make([]shard.Seqno, len(batch))
 	for i, w := range batch {
 		m := n.machines[w.Shard]
 		var err error
@@ -351,6 +360,7 @@ func (n *node) applyBatch(batch []shard.Work) {
 			return
 		}
 		n.w.rare.applied(n, &w, &answers[i])
+		at[i], _ = m.Applied()
 	}
 	for _, id := range n.hosted {
 		if !touched[id] {
@@ -368,7 +378,7 @@ func (n *node) applyBatch(batch []shard.Work) {
 	}
 	for i, w := range batch {
 		if a, ok := w.Token.(*attempt); ok {
-			n.w.check.Answers(n.id, &a.request, answers[i])
+			n.w.check.Answers(n.id, &a.request, a.came, at[i], answers[i])
 			a.answer(n, answers[i])
 			if w.Entry != nil {
 				n.w.faults.at(AtAnswered, n, w.Shard)

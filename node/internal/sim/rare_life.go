@@ -70,7 +70,7 @@ func (r *rare) asks(n *node, a *attempt) {
 
 // applied sees the applier carry out an entry or a read.
 func (r *rare) applied(n *node, w *shard.Work, result *shard.Result) {
-	if a, ok := w.Token.(*attempt); ok && a.call.attempts > 1 && result.Status == shard.OK && !a.call.done {
+	if a, ok := w.Token.(*attempt); ok && a.call.course.Attempts() > 1 && result.Status == shard.OK && !a.call.done {
 		switch later := r.replica(n, w.Shard).conf.Epoch - a.call.asked; {
 		case later > 1:
 			r.saw(retryTwo)

@@ -61,7 +61,9 @@ func newWorld(o Options) (*world, error) {
 	for i := range ids {
 		ids[i] = shard.NodeID(i + 1)
 	}
-	w.check = check.New(w.genesis.Initial, ids)
+	w.check = check.New(w.genesis.Initial, ids, check.Limits{
+		InFlightBytes: w.plan.inFlightBytes, RequestBytes: largestRequest, WaitingReads: w.plan.waitingReads,
+	})
 	w.network = newNetwork(w)
 	for _, id := range ids {
 		w.nodes = append(w.nodes, newNode(w, id))
@@ -112,18 +114,24 @@ func (w *world) watch() {
 	switch {
 	case stuck == "":
 		w.check.Ends()
-		w.check.Linearizable(w.clients.calls())
-		w.done = true
+		w.end()
 	case w.now > w.calmAt+w.plan.calmWithin && !w.faults.repairable():
 		// A decision that was under way left a shard to lost members: it is stuck by design (section 6.1).
 		w.beyond = true
-
-		w.done = true
+		w.end()
 	case w.now > w.calmAt+w.plan.calmWithin:
 		w.fail(8, id, "%v after the last repair something is stuck:\n%s", w.now-w.calmAt, stuck)
 	default:
 		w.after(tick, w.watch)
 	}
+}
+
+// end judges what the clients were told, whatever has become of the ring.
+func (w *world) end() {
+	calls := w.clients.calls()
+	w.check.Once(calls)
+	w.check.Linearizable(calls)
+	w.done = true
 }
 
 // unsettled describes what has not come to its end, empty if everything has, and names the first shard of that.

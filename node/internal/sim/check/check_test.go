@@ -1,10 +1,8 @@
 package check
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -23,7 +21,10 @@ var (
 )
 
 func begin(t *testing.T) *story {
-	s := &story{t: t, Checker: New([]shard.Configuration{first}, first.Members), logs: map[shard.NodeID]*shard.Stored{1: {}, 2: {}}}
+	s := &story{
+		t: t, Checker: New([]shard.Configuration{first}, first.Members, Limits{InFlightBytes: 100, RequestBytes: 200, WaitingReads: 3}),
+		logs: map[shard.NodeID]*shard.Stored{1: {}, 2: {}},
+	}
 	for _, n := range first.Members {
 		s.write(n, shard.Record{Kind: shard.RecordState, Chain: shard.Chain{first}, Epoch: 1, Lineage: shard.Lineage{{Epoch: 1}}})
 		s.sync(n)
@@ -34,10 +35,19 @@ func begin(t *testing.T) *story {
 
 // write lets a node append a record.
 func (s *story) write(n shard.NodeID, r shard.Record) {
+	s.accept(n, r)
+	r.Shard = 1
+	s.Wrote(n, shard.AppendRecord(nil, r))
+}
+
+// accept lets a node have a record in memory only.
+func (s *story) accept(n shard.NodeID, r shard.Record) {
 	r.Shard = 1
 	// What does not fit is the checker's to say.
 	_ = s.logs[n].Replay(r)
-	s.Wrote(n, shard.AppendRecord(nil, r))
+	if r.Kind != shard.RecordState {
+		s.Accepts(n, []shard.Record{r})
+	}
 }
 
 func (s *story) sync(n shard.NodeID) { s.Synced(n, len(s.nodes[n].pending)) }
@@ -53,6 +63,46 @@ func (s *story) append(n shard.NodeID, epoch shard.Epoch, c shard.Command) shard
 	e := s.entry(n, epoch, c)
 	s.write(n, shard.Record{Kind: shard.RecordEntry, Entry: e})
 	return e
+}
+
+// restart lets a node crash, of whose log records survive, and come up again.
+func (s *story) restart(n shard.NodeID, survivors int) {
+	s.Crashed(n, survivors)
+	s.Boots(n, 1, 0, stored(nil))
+}
+
+// stand is what a node in good order would say of itself, changed by change.
+func (s *story) stand(n shard.NodeID, change func(*shard.Standing)) {
+	m, l := s.nodes[n].memory[1], s.nodes[n].lives[1]
+	standing := shard.Standing{
+		Configuration: first, State: shard.Active, Active: shard.Epoch(m.active),
+		Last: shard.Seqno(m.history.last()), Durable: shard.Seqno(s.nodes[n].durable[1].history.last()), Commit: shard.Seqno(l.given),
+	}
+	if m.promised == 2 {
+		standing.Configuration = second
+	}
+	if m.active < m.promised {
+		standing.State = shard.Immutable
+	}
+	change(&standing)
+	s.Stands(n, &standing)
+}
+
+// work gives an entry to a node's applier.
+func (s *story) work(n shard.NodeID, e shard.Entry) {
+	s.Works(n, &shard.Work{Shard: 1, Entry: e}, Moment{}, false)
+}
+
+// message lets a node send one.
+func (s *story) message(n shard.NodeID, m shard.Message) {
+	m.Shard = 1
+	s.Sends(n, &m)
+}
+
+// answer lets a node answer a request that came before anything happened, from what stands up to a position.
+func (s *story) answer(n shard.NodeID, q shard.Request, at shard.Seqno, r shard.Result) {
+	q.Shard = 1
+	s.Answers(n, &q, Moment{}, at, r)
 }
 
 // persist lets both nodes have an entry durable.
@@ -121,202 +171,4 @@ func apply(t *testing.T, m *shard.Machine, e shard.Entry) shard.Result {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// TestGoodStory tells a life in which nothing is wrong: the product's machine and the checker's model agree on
-// commands of every kind, and one configuration follows the other.
-func TestGoodStory(t *testing.T) {
-	s := begin(t)
-	id := func(op, oldest uint64) shard.Identity { return shard.Identity{Session: 2, Op: op, Oldest: oldest} }
-	key, value := []byte("k"), []byte("v")
-	c := contentsOf{}
-	m := machine(t, c)
-	for _, cmd := range []shard.Command{
-		put("k", "v"),
-		{Kind: shard.CommandOpenSession},
-		{Kind: shard.CommandPut, Identity: id(1, 1), Key: key, Value: value},
-		{Kind: shard.CommandPut, Identity: id(1, 1), Key: key, Value: value}, // again
-		{Kind: shard.CommandPut, Identity: id(2, 1), If: shard.Condition{Set: true, Version: 1}, Key: key, Value: value},
-		{Kind: shard.CommandDelete, Identity: id(3, 3), Key: key},
-		{Kind: shard.CommandDelete, Identity: id(2, 2), Key: key}, // forgotten
-		{Kind: shard.CommandDelete, Key: key},
-		{Kind: shard.CommandExpireSessions, Expired: []shard.Idle{{Session: 2, LastUsed: 6}}}, // was used since
-		{Kind: shard.CommandExpireSessions, Expired: []shard.Idle{{Session: 2, LastUsed: 7}}},
-		{Kind: shard.CommandPut, Identity: id(4, 4), Key: key, Value: value}, // expired
-		sequencer.Activated(first),
-	} {
-		e := s.persist(cmd)
-		r := apply(t, m, e)
-		for _, n := range first.Members {
-			s.Works(n, &shard.Work{Shard: 1, Entry: e}, false)
-			s.Applied(n, 1, e.Seqno(), r)
-			applied, _ := m.Applied()
-			s.Shows(n, 1, applied, stored(c))
-		}
-	}
-	s.decide()
-	s.Sends(2, &shard.Message{Kind: shard.MsgWedged, Shard: 1, Epoch: 2, Active: 1, Last: 13, Chain: both})
-	s.activate(13)
-	s.append(2, 2, put("k", "w"))
-	s.Crashed(2, 1)
-	s.Sends(2, &shard.Message{Kind: shard.MsgFenced, Shard: 1, Epoch: 2, Commit: 14})
-	s.Ends()
-	if v := s.Violation(); v != nil {
-		t.Fatal(v)
-	}
-}
-
-// TestViolations tells what must not be, sentence by sentence of the package's doc.
-func TestViolations(t *testing.T) {
-	message := func(s *story, n shard.NodeID, m shard.Message) {
-		m.Shard = 1
-		s.Sends(n, &m)
-	}
-	work := func(s *story, n shard.NodeID, e shard.Entry) { s.Works(n, &shard.Work{Shard: 1, Entry: e}, false) }
-	for _, c := range []struct {
-		invariant int
-		words     string
-		tell      func(s *story)
-	}{
-		{1, "was not decided", func(s *story) {
-			message(s, 1, shard.Message{Kind: shard.MsgWedge, Epoch: 1, Chain: both})
-		}},
-		{1, "was not decided", func(s *story) {
-			// It stands in one log only.
-			s.append(1, 1, sequencer.Reconfigure(second))
-			s.sync(1)
-			s.write(1, shard.Record{Kind: shard.RecordPromise, Chain: both})
-		}},
-		{1, "decided were [2]", func(s *story) {
-			s.decide()
-			message(s, 1, shard.Message{Kind: shard.MsgRefuse, Epoch: 1, Chain: shard.Chain{first, {Shard: 1, Epoch: 2, Members: []shard.NodeID{1}}}})
-		}},
-		{1, "never was active", func(s *story) {
-			s.decide()
-			message(s, 1, shard.Message{Kind: shard.MsgWedge, Epoch: 2, Chain: shard.Chain{second}})
-		}},
-		{2, "hold different entries 1", func(s *story) {
-			s.append(1, 1, put("k", "v"))
-			s.append(2, 1, put("k", "w"))
-		}},
-		{2, "lineage", func(s *story) {
-			s.decide()
-			hash, _ := s.logs[2].HashAt(1)
-			s.write(2, shard.Record{Kind: shard.RecordActivate, Epoch: 2, Lineage: shard.Lineage{{Epoch: 2, Seqno: 0}}, Cut: 1, Hash: hash})
-		}},
-		{3, "lacks what was persistent before", func(s *story) {
-			s.decide()
-			s.activate(0)
-		}},
-		{3, "have become persistent in epoch 1", func(s *story) {
-			// Node 1 has the entry durable only after node 2 has gone on without it.
-			s.persist(sequencer.Reconfigure(second))
-			s.append(1, 1, put("k", "v"))
-			s.append(2, 1, put("k", "v"))
-			s.sync(2)
-			s.write(2, shard.Record{Kind: shard.RecordPromise, Chain: both})
-			s.activate(1)
-			s.sync(1)
-		}},
-		{4, "accepts entry 2 of epoch 1", func(s *story) {
-			s.decide()
-			s.append(2, 1, put("k", "v"))
-		}},
-		{4, "sends Ack of epoch 1", func(s *story) {
-			s.decide()
-			message(s, 2, shard.Message{Kind: shard.MsgAck, Epoch: 1, Last: 1})
-		}},
-		{4, "sends Fenced of epoch 1", func(s *story) {
-			s.decide()
-			s.Crashed(2, 0)
-			message(s, 2, shard.Message{Kind: shard.MsgFenced, Epoch: 1})
-		}},
-		{4, "commits or reads", func(s *story) {
-			s.decide()
-			s.Works(2, &shard.Work{Shard: 1, Key: []byte("k")}, false)
-		}},
-		{4, "answers a wedge with promise 2", func(s *story) {
-			s.persist(sequencer.Reconfigure(second))
-			s.write(2, shard.Record{Kind: shard.RecordPromise, Chain: both})
-			message(s, 2, shard.Message{Kind: shard.MsgWedged, Epoch: 2, Active: 1, Last: 1})
-		}},
-		{4, "answers a wedge with (1, 2)", func(s *story) {
-			s.decide()
-			message(s, 2, shard.Message{Kind: shard.MsgWedged, Epoch: 2, Active: 1, Last: 2})
-		}},
-		{5, "acknowledges 1", func(s *story) {
-			s.append(2, 1, put("k", "v"))
-			message(s, 2, shard.Message{Kind: shard.MsgAck, Epoch: 1, Last: 1})
-		}},
-		{5, "persistent is 0", func(s *story) {
-			e := s.append(1, 1, put("k", "v"))
-			s.sync(1)
-			work(s, 1, e)
-		}},
-		{5, "applies entry 1 after 1", func(s *story) {
-			e := s.persist(put("k", "v"))
-			work(s, 1, e)
-			work(s, 1, e)
-		}},
-		{5, "commits another entry 1", func(s *story) {
-			e := s.entry(1, 1, put("k", "w"))
-			s.persist(put("k", "v"))
-			work(s, 1, e)
-		}},
-		{5, "tells with Append that 1 is committed", func(s *story) {
-			message(s, 1, shard.Message{Kind: shard.MsgAppend, Epoch: 1, Commit: 1})
-		}},
-		{5, "and it has (ok, 1)", func(s *story) {
-			s.persist(put("k", "v"))
-			s.Applied(1, 1, 1, shard.Result{Status: shard.NotFound})
-		}},
-		{5, "the keys of node 1", func(s *story) {
-			c := contentsOf{}
-			apply(s.t, machine(s.t, c), s.persist(put("k", "v")))
-			c["kk"][8]++
-			s.Shows(1, 1, 1, stored(c))
-		}},
-		{6, "which is another's", func(s *story) {
-			s.persist(put("k", "v"))
-			s.Answers(1, &shard.Request{Shard: 1, Kind: shard.Put, Key: []byte("k"), Value: []byte("w")}, shard.Result{Status: shard.OK, Version: 1})
-		}},
-		{6, "does not hold what was acknowledged", func(s *story) {
-			s.persist(put("k", "v"))
-			s.Answers(1, &shard.Request{Shard: 1, Kind: shard.Put, Key: []byte("k"), Value: []byte("v")}, shard.Result{Status: shard.OK, Version: 1})
-			s.nodes[2].durable[1].history = nil
-			s.Ends()
-		}},
-		{7, "which nobody wrote", func(s *story) {
-			s.persist(put("k", "v"))
-			s.Answers(1, &shard.Request{Shard: 1, Kind: shard.Get, Key: []byte("k")}, shard.Result{Status: shard.OK, Version: 1, Value: []byte("w")})
-		}},
-		{7, "violated", func(s *story) {
-			s.persist(put("k", "v"))
-			write := shard.Request{Shard: 1, Kind: shard.Put, Key: []byte("k"), Value: []byte("v")}
-			s.Linearizable([]Call{
-				{history.Op{Kind: history.Put, Key: "k", Value: history.Of(write.Value), Call: 1, Return: 2, Outcome: history.OK, Version: 1}, write},
-				{history.Op{Client: 1, Kind: history.Get, Key: "k", Call: 3, Return: 4, Outcome: history.NotFound}, shard.Request{Shard: 1, Kind: shard.Get}},
-			})
-		}},
-		{7, "violated", func(s *story) {
-			// Nobody knows the outcome of the write; the truth has it, so a read cannot see it come and go.
-			s.persist(put("k", "v"))
-			write := shard.Request{Shard: 1, Kind: shard.Put, Key: []byte("k"), Value: []byte("v")}
-			get := shard.Request{Shard: 1, Kind: shard.Get}
-			s.Linearizable([]Call{
-				{history.Op{Kind: history.Put, Key: "k", Value: history.Of(write.Value), Call: 1}, write},
-				{history.Op{Client: 1, Kind: history.Get, Key: "k", Value: history.Of(write.Value), Call: 2, Return: 3, Outcome: history.OK, Version: 1}, get},
-				{history.Op{Client: 1, Kind: history.Get, Key: "k", Call: 4, Return: 5, Outcome: history.NotFound}, get},
-			})
-		}},
-	} {
-		t.Run(c.words, func(t *testing.T) {
-			s := begin(t)
-			c.tell(s)
-			v := s.Violation()
-			if v == nil || v.Invariant != c.invariant || !strings.Contains(v.Reason, c.words) {
-				t.Errorf("got %v, want invariant %d and the words %q", v, c.invariant, c.words)
-			}
-		})
-	}
 }

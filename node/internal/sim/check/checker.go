@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -12,6 +13,7 @@ type Checker struct {
 	truths []*truth // in the order of the ring
 	nodes  map[shard.NodeID]*node
 	order  []shard.NodeID
+	limits Limits
 	found  *Violation
 	late   int
 }
@@ -28,20 +30,29 @@ func (v *Violation) Error() string {
 	return fmt.Sprintf("invariant %d broken in shard %d: %s", v.Invariant, v.Shard, v.Reason)
 }
 
-// node is what one node's disk holds, and what the node does in its present life.
+// node is what one node has in memory and on disk. The three are the same history at three moments: what the
+// replicas have given out, what the log has been given of it, and what of that is durable.
 type node struct {
-	id      shard.NodeID
-	written map[uint64]*replica // with what is not durable yet
-	durable map[uint64]*replica
-	pending []record // written, not durable, in order
-	given   map[uint64]uint64
+	id       shard.NodeID
+	memory   map[uint64]*replica
+	accepted []record // in memory, and not in the log yet
+	pending  []record // in the log, and not durable yet
+	durable  map[uint64]*replica
+	lives    map[uint64]*life
+}
+
+// life is what a replica has done since its node came up.
+type life struct {
+	given  uint64 // the last entry that the applier got
+	shown  uint64 // the highest position at which the contents were seen
+	commit uint64
 }
 
 // New watches a cluster that begins with these configurations, in the order of the ring.
-func New(initial []shard.Configuration, nodes []shard.NodeID) *Checker {
-	c := &Checker{nodes: map[shard.NodeID]*node{}, order: slices.Sorted(slices.Values(nodes))}
+func New(initial []shard.Configuration, nodes []shard.NodeID, limits Limits) *Checker {
+	c := &Checker{nodes: map[shard.NodeID]*node{}, order: slices.Sorted(slices.Values(nodes)), limits: limits}
 	for _, n := range nodes {
-		c.nodes[n] = &node{id: n, written: map[uint64]*replica{}, durable: map[uint64]*replica{}, given: map[uint64]uint64{}}
+		c.nodes[n] = &node{id: n, memory: map[uint64]*replica{}, durable: map[uint64]*replica{}, lives: map[uint64]*life{}}
 	}
 	for i, conf := range initial {
 		c.truths = append(c.truths, newTruth(conf, initial[(i+1)%len(initial)]))
@@ -67,7 +78,55 @@ func (c *Checker) truth(id uint64) *truth {
 	return nil
 }
 
-// Wrote tells that a node appended a record to its log, behind all others.
+// teller is who or what names something.
+type teller struct {
+	what   string
+	number uint64
+}
+
+func (t teller) String() string { return fmt.Sprintf("%s %d", t.what, t.number) }
+
+// Accepts tells what a node's replicas give out to be logged: from here on they have it in memory.
+func (c *Checker) Accepts(n shard.NodeID, records []shard.Record) {
+	nd := c.nodes[n]
+	for i := range records {
+		rec, ok := foreignRecord(&records[i])
+		r := nd.memory[rec.shard]
+		if !ok || r == nil {
+			c.fail(2, rec.shard, n, "node %d wants to log what is no record of a replica it has", n)
+			return
+		}
+		if invariant, reason := r.acceptable(&rec); invariant > 0 {
+			c.fail(invariant, rec.shard, n, "node %d %s", n, reason)
+			return
+		}
+		c.chain(teller{"node", uint64(n)}, rec.chain)
+		again := rec.kind == recordActivate && rec.epoch == r.active
+		r.fold(&rec)
+		nd.accepted = append(nd.accepted, rec)
+		if !again {
+			for _, e := range rec.entries {
+				c.unique(teller{"node", uint64(n)}, rec.shard, e)
+			}
+		}
+	}
+}
+
+// unique checks that nobody has another entry of the same shard, epoch and seqno in memory.
+func (c *Checker) unique(who teller, id uint64, e entry) {
+	for _, other := range c.order {
+		r := c.nodes[other].memory[id]
+		if r == nil || r.history.last() < e.seqno || r.history[e.seqno-1].epoch != e.epoch {
+			continue
+		}
+		if !bytes.Equal(r.history[e.seqno-1].command, e.command) {
+			c.fail(2, id, other, "%v and node %d have different entries %d of epoch %d", who, other, e.seqno, e.epoch)
+		}
+	}
+}
+
+// Wrote tells that a node appended a record to its log, behind all others: the next that it has accepted, or the
+// state of a replica at the beginning of a segment.
 func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 	rec, err := decodeRecord(b)
 	if err != nil || c.truth(rec.shard) == nil {
@@ -75,44 +134,47 @@ func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 		return
 	}
 	nd := c.nodes[n]
-	r := nd.written[rec.shard]
-	if r == nil {
-		r = &replica{}
-		nd.written[rec.shard] = r
-	}
-	if invariant, reason := r.acceptable(rec); invariant > 0 {
-		c.fail(invariant, rec.shard, n, "node %d %s", n, reason)
+	if rec.kind == recordState {
+		c.state(nd, rec)
 		return
 	}
-	c.chain(n, rec.chain)
-	again := rec.kind == recordActivate && rec.epoch == r.active
-	r.fold(rec)
+	if len(nd.accepted) == 0 || !nd.accepted[0].equal(&rec) {
+		c.fail(2, rec.shard, n, "node %d writes a record of kind %d that is not the next it has accepted", n, rec.kind)
+		return
+	}
+	nd.pending = append(nd.pending, nd.accepted[0])
+	nd.accepted = slices.Delete(nd.accepted, 0, 1)
+}
+
+// state takes a state record: at first the beginning of a replica, later what the log before it comes to.
+func (c *Checker) state(nd *node, rec record) {
+	c.chain(teller{"node", uint64(nd.id)}, rec.chain)
+	if nd.memory[rec.shard] == nil {
+		nd.memory[rec.shard] = &replica{promised: rec.promise(), active: rec.epoch}
+	} else {
+		at := replica{}
+		if d := nd.durable[rec.shard]; d != nil {
+			at = replica{promised: d.promised, active: d.active, history: slices.Clip(d.history)}
+		}
+		for i := range nd.pending {
+			if nd.pending[i].shard == rec.shard {
+				at.fold(&nd.pending[i])
+			}
+		}
+		if rec.promise() != at.promised || rec.epoch != at.active || rec.cut != at.history.last() {
+			c.fail(2, rec.shard, nd.id, "node %d begins a segment of its log with promise %d, active %d, last %d instead of %d, %d, %d",
+				nd.id, rec.promise(), rec.epoch, rec.cut, at.promised, at.active, at.history.last())
+			return
+		}
+	}
 	nd.pending = append(nd.pending, rec)
-	if again {
-		return
-	}
-	for _, e := range rec.entries {
-		c.unique(nd, rec.shard, r.history, e)
-	}
 }
 
-// unique checks that nobody holds another entry of the same shard, epoch and seqno.
-func (c *Checker) unique(nd *node, id uint64, h entries, e entry) {
-	for _, other := range c.order {
-		r := c.nodes[other].written[id]
-		if other == nd.id || r == nil || r.history.last() < e.seqno || r.history[e.seqno-1].epoch != e.epoch {
-			continue
-		}
-		if !r.history.agrees(h, e.seqno) {
-			c.fail(2, id, nd.id, "nodes %d and %d hold different entries %d of epoch %d", nd.id, other, e.seqno, e.epoch)
-		}
-	}
-}
-
-// Synced tells that the first n records of a node that were not durable are so now.
+// Synced tells that the first n records of a node's log that were not durable are so now.
 func (c *Checker) Synced(n shard.NodeID, records int) {
 	nd := c.nodes[n]
-	for _, rec := range nd.pending[:records] {
+	for i := range nd.pending[:records] {
+		rec := &nd.pending[i]
 		r := nd.durable[rec.shard]
 		if r == nil {
 			r = &replica{}
@@ -128,18 +190,16 @@ func (c *Checker) Synced(n shard.NodeID, records int) {
 	nd.pending = slices.Delete(nd.pending, 0, records)
 }
 
-// Crashed tells that a node is gone, and that the first n records survive that were not durable.
+// Crashed tells that a node is gone, and that the first n records of its log survive that were not durable.
 func (c *Checker) Crashed(n shard.NodeID, survivors int) {
 	c.Synced(n, survivors)
 	nd := c.nodes[n]
-	nd.pending = nil
-	for id := range nd.written {
-		delete(nd.written, id)
-	}
+	nd.accepted, nd.pending = nil, nil
+	clear(nd.memory)
 	for id, r := range nd.durable {
-		nd.written[id] = &replica{promised: r.promised, active: r.active, history: slices.Clip(r.history)}
+		nd.memory[id] = &replica{promised: r.promised, active: r.active, history: slices.Clip(r.history)}
 	}
-	clear(nd.given)
+	clear(nd.lives)
 }
 
 // progress takes in that a replica of the shard has more durable.
@@ -149,6 +209,7 @@ func (c *Checker) progress(nd *node, t *truth, r *replica) {
 		c.fail(1, t.id, nd.id, "node %d is active in epoch %d, which was not decided", nd.id, e)
 		return
 	}
+	t.activated = max(t.activated, e)
 	if p := t.persistentBelow(e); last < p || !r.history.agrees(t.history, p) {
 		c.fail(3, t.id, nd.id, "node %d is active in epoch %d with a history up to %d, which lacks what was persistent before, up to %d", nd.id, e, last, p)
 		return
@@ -200,9 +261,9 @@ func (c *Checker) extend(t *truth, it item) {
 
 // chain checks that all configurations of a chain were decided, and that the first has been ACTIVE at all its members:
 // where a chain begins is what nobody looks behind.
-func (c *Checker) chain(n shard.NodeID, chain []configuration) {
+func (c *Checker) chain(who teller, chain []configuration) {
 	for _, conf := range chain {
-		c.decided(n, conf)
+		c.decided(who, conf)
 	}
 	if len(chain) == 0 || c.found != nil {
 		return
@@ -210,22 +271,34 @@ func (c *Checker) chain(n shard.NodeID, chain []configuration) {
 	t := c.truth(chain[0].shard)
 	for _, m := range chain[0].members {
 		if !t.wasActive(shard.NodeID(m), chain[0].epoch) {
-			c.fail(1, t.id, n, "node %d names a chain of configurations that begins with epoch %d, in which member %d never was active, nor in a later one", n, chain[0].epoch, m)
+			c.fail(1, t.id, 0, "%v names a chain of configurations that begins with epoch %d, in which member %d never was active, nor in a later one", who, chain[0].epoch, m)
 		}
 	}
 }
 
 // decided checks that a configuration that somebody names was decided.
-func (c *Checker) decided(n shard.NodeID, conf configuration) {
+func (c *Checker) decided(who teller, conf configuration) {
 	t := c.truth(conf.shard)
 	if t == nil {
-		c.fail(1, conf.shard, n, "node %d names a configuration of shard %d, which is not in the ring", n, conf.shard)
+		c.fail(1, conf.shard, 0, "%v names a configuration of shard %d, which is not in the ring", who, conf.shard)
 		return
 	}
 	switch d := t.configuration(conf.epoch); {
 	case d == nil:
-		c.fail(1, t.id, n, "node %d names epoch %d with members %v, which was not decided: the newest is %d", n, conf.epoch, conf.members, len(t.decided))
+		c.fail(1, t.id, 0, "%v names epoch %d with members %v, which was not decided: the newest is %d", who, conf.epoch, conf.members, len(t.decided))
 	case !slices.Equal(d.members, conf.members):
-		c.fail(1, t.id, n, "node %d names epoch %d with members %v, decided were %v", n, conf.epoch, conf.members, d.members)
+		c.fail(1, t.id, 0, "%v names epoch %d with members %v, decided were %v", who, conf.epoch, conf.members, d.members)
+	}
+}
+
+// Learns tells that a node hears of a chain by gossip.
+func (c *Checker) Learns(n shard.NodeID, chain shard.Chain) {
+	c.chain(teller{"the gossip that reaches node", uint64(n)}, foreignChain(chain))
+}
+
+// Told tells that a client hears of the newest of a chain.
+func (c *Checker) Told(client int, chain shard.Chain) {
+	for _, conf := range chain {
+		c.decided(teller{"an answer to client", uint64(client)}, foreign(conf))
 	}
 }

@@ -1,9 +1,11 @@
 package check
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The decoders here are written from the documented formats, not from the code that writes them.
@@ -56,6 +58,16 @@ type record struct {
 	lineage []view
 	cut     uint64
 	entries []entry // of kind recordEntry: the one
+	items   entries // these, as they stand in the history
+}
+
+// promise is the newest epoch of the chain.
+func (r *record) promise() uint64 { return r.chain[len(r.chain)-1].epoch }
+
+// equal reports whether two records say the same.
+func (r *record) equal(o *record) bool {
+	return r.kind == o.kind && r.shard == o.shard && r.epoch == o.epoch && r.cut == o.cut &&
+		slices.Equal(r.lineage, o.lineage) && slices.EqualFunc(r.chain, o.chain, configuration.equal) && slices.EqualFunc(r.entries, o.entries, entry.equal)
 }
 
 const (
@@ -71,6 +83,10 @@ type configuration struct {
 	members      []uint64
 }
 
+func (c configuration) equal(d configuration) bool {
+	return c.shard == d.shard && c.epoch == d.epoch && slices.Equal(c.members, d.members)
+}
+
 // view is one line of a lineage.
 type view struct{ epoch, base uint64 }
 
@@ -78,6 +94,10 @@ type view struct{ epoch, base uint64 }
 type entry struct {
 	epoch, seqno uint64
 	command      []byte
+}
+
+func (e entry) equal(f entry) bool {
+	return e.epoch == f.epoch && e.seqno == f.seqno && bytes.Equal(e.command, f.command)
 }
 
 func decodeRecord(b []byte) (record, error) {
@@ -89,6 +109,7 @@ func decodeRecord(b []byte) (record, error) {
 		r.b = nil
 	case recordPromise:
 		rec.chain = r.chain()
+		r.bad = r.bad || len(rec.chain) == 0
 	case recordActivate, recordState:
 		if rec.kind == recordState {
 			rec.chain = r.chain()

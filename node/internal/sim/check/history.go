@@ -25,13 +25,13 @@ func (h entries) digest(seqno uint64) uint64 {
 
 func (h entries) last() uint64 { return uint64(len(h)) }
 
-// with returns the history with one more entry.
-func (h entries) with(e entry) entries {
-	d := newDigest(h.digest(h.last()))
+// after is an entry as it stands in a history, behind one with the given digest.
+func (e entry) after(before uint64) item {
+	d := newDigest(before)
 	d.number(e.epoch)
 	d.number(e.seqno)
 	d.bytes(e.command)
-	return append(h, item{epoch: e.epoch, digest: uint64(d), command: e.command})
+	return item{epoch: e.epoch, digest: uint64(d), command: e.command}
 }
 
 // upTo returns the history cut behind seqno. The rest stays as it is for who holds it.
@@ -66,35 +66,32 @@ func (d *digest) number(n uint64) {
 	}
 }
 
-// replica is one replica as its log tells it.
+// replica is one replica as its records tell it.
 type replica struct {
 	promised, active uint64
 	history          entries
 }
 
 // fold carries out one record, which was found acceptable.
-func (r *replica) fold(rec record) {
+func (r *replica) fold(rec *record) {
 	switch rec.kind {
-	case recordEntry:
-		r.history = r.history.with(rec.entries[0])
 	case recordPromise:
-		r.promised = rec.chain[len(rec.chain)-1].epoch
-	case recordActivate:
-		if rec.epoch == r.active {
-			return // written once more, see acceptable
-		}
-		r.history = r.history.upTo(rec.cut)
-		for _, e := range rec.entries {
-			r.history = r.history.with(e)
-		}
-		r.active = rec.epoch
+		r.promised = rec.promise()
 	case recordState:
-		r.promised, r.active = rec.chain[len(rec.chain)-1].epoch, rec.epoch
+		r.promised, r.active = rec.promise(), rec.epoch
+	case recordEntry:
+		r.history = append(r.history, rec.items...)
+	case recordActivate:
+		if rec.epoch != r.active { // else it is written once more, see acceptable
+			r.history = append(r.history.upTo(rec.cut), rec.items...)
+			r.active = rec.epoch
+		}
 	}
 }
 
-// acceptable says what is wrong with appending rec: which invariant, and how; 0 if nothing is.
-func (r *replica) acceptable(rec record) (invariant int, reason string) {
+// acceptable says what is wrong with giving rec to the log: which invariant, and how; 0 if nothing is. It fills in
+// the record's items.
+func (r *replica) acceptable(rec *record) (invariant int, reason string) {
 	last := r.history.last()
 	switch rec.kind {
 	case recordEntry:
@@ -105,40 +102,48 @@ func (r *replica) acceptable(rec record) (invariant int, reason string) {
 		case e.seqno != last+1:
 			return 2, fmt.Sprintf("accepts entry %d after %d", e.seqno, last)
 		}
+		rec.items = entries{e.after(r.history.digest(last))}
 	case recordPromise:
-		if e := rec.chain[len(rec.chain)-1].epoch; e <= r.promised {
+		if e := rec.promise(); e <= r.promised {
 			return 4, fmt.Sprintf("promises epoch %d after %d", e, r.promised)
 		}
 	case recordActivate:
-		if rec.cut > last {
-			return 2, fmt.Sprintf("activates epoch %d with a history cut at %d, beyond its end %d", rec.epoch, rec.cut, last)
-		}
-		after := r.history.upTo(rec.cut)
-		for _, e := range rec.entries {
-			if e.seqno != after.last()+1 {
-				return 2, fmt.Sprintf("activates epoch %d with entry %d after %d", rec.epoch, e.seqno, after.last())
-			}
-			after = after.with(e)
-		}
-		if rec.epoch == r.active {
-			// Written once more, so that older parts of the log can go.
-			if after.last() != last || !after.agrees(r.history, last) {
-				return 2, fmt.Sprintf("writes its history in epoch %d once more, and differently", rec.epoch)
-			}
-			return 0, ""
-		}
-		if rec.epoch != r.promised {
-			return 4, fmt.Sprintf("activates epoch %d with a promise for %d", rec.epoch, r.promised)
-		}
-		if reason := after.against(rec.lineage, rec.epoch); reason != "" {
-			return 2, fmt.Sprintf("activates epoch %d: %s", rec.epoch, reason)
-		}
+		return r.activates(rec)
 	case recordState:
-		newest := rec.chain[len(rec.chain)-1].epoch
-		if r.promised > 0 && (newest != r.promised || rec.epoch != r.active || rec.cut != last) {
-			return 2, fmt.Sprintf("a segment of the log begins with promise %d, active %d, last %d instead of %d, %d, %d",
-				newest, rec.epoch, rec.cut, r.promised, r.active, last)
+		return 2, "begins anew"
+	}
+	return 0, ""
+}
+
+// activates is acceptable for an activation.
+func (r *replica) activates(rec *record) (invariant int, reason string) {
+	last := r.history.last()
+	if rec.cut > last {
+		return 2, fmt.Sprintf("activates epoch %d with a history cut at %d, beyond its end %d", rec.epoch, rec.cut, last)
+	}
+	for i, e := range rec.entries {
+		before := r.history.digest(rec.cut)
+		if i > 0 {
+			before = rec.items[i-1].digest
 		}
+		if at := rec.cut + uint64(i); e.seqno != at+1 {
+			return 2, fmt.Sprintf("activates epoch %d with entry %d after %d", rec.epoch, e.seqno, at)
+		}
+		rec.items = append(rec.items, e.after(before))
+	}
+	after := append(r.history.upTo(rec.cut), rec.items...)
+	switch {
+	case rec.epoch == r.active:
+		// Written once more, so that older parts of the log can go.
+		if after.last() != last || !after.agrees(r.history, last) {
+			return 2, fmt.Sprintf("writes its history in epoch %d once more, and differently", rec.epoch)
+		}
+		return 0, ""
+	case rec.epoch != r.promised:
+		return 4, fmt.Sprintf("activates epoch %d with a promise for %d", rec.epoch, r.promised)
+	}
+	if reason := after.against(rec.lineage, rec.epoch); reason != "" {
+		return 2, fmt.Sprintf("activates epoch %d: %s", rec.epoch, reason)
 	}
 	return 0, ""
 }

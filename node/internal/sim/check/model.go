@@ -30,11 +30,14 @@ type outcome struct {
 // model is the fold of a persistent history, as plain as can be.
 type model struct {
 	keys     map[string]versioned
+	past     map[string][]versioned // what each key held, by rising version
 	sessions map[uint64]*session
 	chain    []configuration // the register of the next shard
 	recorded uint64          // the epoch last recorded as activated
 	// took tells at which entry the write of an identity took effect.
 	took map[identity]uint64
+	// puts tells the same of puts without an identity, by their values.
+	puts map[string]uint64
 	// Sums of the digests of all keys and of all sessions: they change with one of them only.
 	keySum, sessionSum uint64
 }
@@ -42,6 +45,7 @@ type model struct {
 type versioned struct {
 	version uint64
 	value   []byte
+	deleted bool // by the write of this version
 }
 
 type identity struct{ session, op uint64 }
@@ -58,7 +62,8 @@ type result struct {
 
 func newModel(next configuration) *model {
 	return &model{
-		keys: map[string]versioned{}, sessions: map[uint64]*session{}, took: map[identity]uint64{},
+		keys: map[string]versioned{}, past: map[string][]versioned{}, sessions: map[uint64]*session{},
+		took: map[identity]uint64{}, puts: map[string]uint64{},
 		chain: []configuration{next}, recorded: next.epoch,
 	}
 }
@@ -96,7 +101,11 @@ func (m *model) apply(seqno uint64, b []byte) (outcome, *configuration, error) {
 
 func (m *model) write(seqno uint64, c command) result {
 	if c.session == 0 {
-		return m.update(seqno, c)
+		r := m.update(seqno, c)
+		if r.status == statusOK && c.kind == commandPut {
+			m.puts[string(c.value)] = seqno
+		}
+		return r
 	}
 	s := m.sessions[c.session]
 	if s == nil {
@@ -135,12 +144,25 @@ func (m *model) update(seqno uint64, c command) result {
 	}
 	if c.kind == commandDelete {
 		delete(m.keys, string(c.key))
+		m.past[string(c.key)] = append(m.past[string(c.key)], versioned{version: seqno, deleted: true})
 	} else {
 		after := versioned{version: seqno, value: c.value}
 		m.keys[string(c.key)] = after
+		m.past[string(c.key)] = append(m.past[string(c.key)], after)
 		m.keySum += keyDigest(c.key, after)
 	}
 	return result{status: statusOK, version: seqno}
+}
+
+// read is what a key holds after the entry at seqno.
+func (m *model) read(key []byte, seqno uint64) (v versioned, exists bool) {
+	past := m.past[string(key)]
+	for i := len(past) - 1; i >= 0; i-- {
+		if past[i].version <= seqno {
+			return past[i], !past[i].deleted
+		}
+	}
+	return versioned{}, false
 }
 
 func (m *model) setSession(id uint64, s *session) {

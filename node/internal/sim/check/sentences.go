@@ -3,6 +3,9 @@ package check
 // Liveness is the number of the invariant that the simulator sees itself: what began comes to its end.
 const Liveness = 8
 
+// Bounds is the number of the invariant that is not in the protocol's list: what waits in memory is bounded.
+const Bounds = 9
+
 // sentences are the invariants in short; the package doc says what is looked at for each.
 var sentences = [...]string{
 	0:        "a node that sees the protocol broken stops, and no correct node does",
@@ -14,6 +17,7 @@ var sentences = [...]string{
 	6:        "no command of a client is applied twice, and none that was acknowledged is lost",
 	7:        "the calls of all clients are linearizable",
 	Liveness: "when faults stop, every shard becomes ACTIVE and every call ends",
+	Bounds:   "no queue is longer than its bound",
 }
 
 // Sentence says an invariant in words; 0 is what nodes check themselves.

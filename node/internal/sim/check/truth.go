@@ -15,7 +15,10 @@ type truth struct {
 	model      *model
 	outcomes   []outcome // of the entries, from seqno 1 on
 	initial    outcome   // of the empty history
-	acked      uint64    // the highest version that a client was told its write has
+	activated  uint64    // the newest epoch in which some replica was durably ACTIVE
+	// shown is the highest position of which a client was told something: that its write stands there, or what
+	// a linearizable read found there. Whoever asks later must be shown all of it.
+	shown uint64
 }
 
 func newTruth(conf, next shard.Configuration) *truth {
@@ -25,7 +28,36 @@ func newTruth(conf, next shard.Configuration) *truth {
 	for _, m := range conf.Members {
 		t.reach[0][m] = 0
 	}
+	t.activated = 1
 	return t
+}
+
+// foreignRecord takes a record over as numbers and bytes.
+func foreignRecord(r *shard.Record) (rec record, ok bool) {
+	rec = record{kind: byte(r.Kind), shard: uint64(r.Shard), chain: foreignChain(r.Chain), epoch: uint64(r.Epoch), cut: uint64(r.Cut)}
+	for _, v := range r.Lineage {
+		rec.lineage = append(rec.lineage, view{uint64(v.Epoch), uint64(v.Seqno)})
+	}
+	entries := r.Entries
+	if r.Kind == shard.RecordEntry {
+		entries = []shard.Entry{r.Entry}
+	}
+	for _, e := range entries {
+		b := &reader{b: e}
+		rec.entries = append(rec.entries, b.entry(e))
+		if b.bad {
+			return rec, false
+		}
+	}
+	return rec, rec.kind != recordPromise || len(rec.chain) > 0
+}
+
+func foreignChain(chain shard.Chain) []configuration {
+	var foreigners []configuration
+	for _, conf := range chain {
+		foreigners = append(foreigners, foreign(conf))
+	}
+	return foreigners
 }
 
 // foreign takes a configuration over as numbers.
