@@ -35,7 +35,7 @@ func newClient(g *clients, id int) *client {
 	r := g.w.random.clients
 	c := &client{
 		w: g.w, group: g, id: id, known: map[shard.ID]shard.Configuration{}, suspects: map[*node]bool{},
-		lonely: chance(r, 0.1), patience: oneOf[moment](r, 5, 20, 60) * tick,
+		lonely: chance(r, 0.1), patience: oneOf[moment](r, 8, 20, 60) * tick,
 	}
 	for _, conf := range g.w.genesis.Initial {
 		c.known[conf.Shard] = conf

@@ -41,7 +41,7 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 	case shard.MsgAppend:
 		c.committed(n, t, m)
 	case shard.MsgWedged:
-		c.wedged(n, r, m)
+		c.wedged(n, r, c.nodes[n].memory[id], m)
 	}
 }
 
@@ -67,16 +67,16 @@ func (c *Checker) committed(n shard.NodeID, t *truth, m *shard.Message) {
 	}
 }
 
-// wedged checks that the answer to a wedge says what is durable, no more and no less.
-func (c *Checker) wedged(n shard.NodeID, r *replica, m *shard.Message) {
+// wedged checks that the answer to a wedge says what is durable: no more, and, until it writes its inheritance, no less.
+func (c *Checker) wedged(n shard.NodeID, r, memory *replica, m *shard.Message) {
 	id, epoch, active, last := uint64(m.Shard), uint64(m.Epoch), uint64(m.Active), uint64(m.Last)
 	switch {
 	case m.Unknown:
 		c.fail(4, id, n, "node %d denies a replica that it has", n)
 	case epoch > r.promised:
 		c.fail(4, id, n, "node %d answers a wedge with promise %d, and has durably promised %d", n, epoch, r.promised)
-	case r.active < epoch && (active != r.active || last != r.history.last()):
-		// Until it is active in the epoch of its promise its history stands still.
+	case memory.active < epoch && (active != r.active || last != r.history.last()):
+		// Its history stands still.
 		c.fail(4, id, n, "node %d answers a wedge with (%d, %d), and has durable (%d, %d)", n, active, last, r.active, r.history.last())
 	case active > r.active || active == r.active && last > r.history.last():
 		c.fail(4, id, n, "node %d answers a wedge with (%d, %d), and has durable (%d, %d) only", n, active, last, r.active, r.history.last())
