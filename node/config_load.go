@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"reflect"
@@ -23,6 +24,9 @@ const (
 	envConfig    = envPrefix + "CONFIG"    // the path of the file, as --config
 	envEndpoints = envPrefix + "ENDPOINTS" // belongs to the client
 )
+
+// otherVariables are all of those that this build knows.
+var otherVariables = map[string]bool{envConfig: true, envEndpoints: true}
 
 // Size is a number of bytes, written as 512B, 64KiB, 16MiB, 1GiB or 2TiB.
 type Size int64
@@ -241,7 +245,7 @@ func Load(fs *pflag.FlagSet, environ []string) (Config, error) {
 
 // readEnviron picks the variables that are Ringward's and refuses those among them that mean nothing.
 func readEnviron(environ []string) (map[string]string, error) {
-	known := map[string]bool{envConfig: true, envEndpoints: true}
+	known := maps.Clone(otherVariables)
 	for _, s := range Settings() {
 		known[s.Env] = true
 	}

@@ -15,12 +15,19 @@ import (
 	"github.com/ringward/ringward/bench/internal/stores"
 )
 
-// TestOwnCluster runs everything for real: processes, disks, sockets, the SDK. Afterwards nothing of it may be left.
-func TestOwnCluster(t *testing.T) {
+// build builds the executable of the nodes.
+func build(t *testing.T) string {
+	t.Helper()
 	ringward := filepath.Join(t.TempDir(), "ringward")
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", ringward, "github.com/ringward/ringward/node/cmd/ringward").CombinedOutput(); err != nil {
 		t.Fatalf("building ringward: %v\n%s", err, out)
 	}
+	return ringward
+}
+
+// TestOwnCluster runs everything for real: processes, disks, sockets, the SDK. Afterwards nothing of it may be left.
+func TestOwnCluster(t *testing.T) {
+	ringward := build(t)
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	t.Setenv(envEndpoints, "")

@@ -40,6 +40,7 @@ same plan, not the same interleaving: processes, disks and network are real.`,
 	f.Uint64Var(&o.Seed, "seed", 1, "what the first round follows from")
 	f.StringSliceVar(&names, "faults", nil, "kinds of faults to draw from, separated by commas (default: all that this machine allows)")
 	f.StringVar(&o.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
+	f.StringVar(&o.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		switch {
 		case o.Duration <= 0:
@@ -53,6 +54,12 @@ same plan, not the same interleaving: processes, disks and network are real.`,
 		o.Replay = "ringward-bench soak"
 		if len(names) > 0 {
 			o.Replay += " --faults " + strings.Join(names, ",")
+		}
+		if o.Mutant != "" {
+			o.Replay += " --sabotage " + o.Mutant
+		}
+		if o.Ringward != "" {
+			o.Replay += " --ringward " + o.Ringward
 		}
 		if o.Ringward, err = findRingward(o.Ringward); err != nil {
 			return err

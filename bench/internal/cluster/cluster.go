@@ -38,6 +38,9 @@ type Options struct {
 	DiskBytes int64
 	// Settings are further flags of the nodes, such as --log-segment 1MiB.
 	Settings []string
+	// Mutant is the deliberate bug that the nodes have, by its name in package mutant. Their executable is one that knows
+	// it: built with the tag mutants. Empty: none.
+	Mutant string
 }
 
 // The limits of Options.
@@ -215,7 +218,7 @@ func (c *Cluster) ringward(ctx context.Context, args ...string) (string, error) 
 	cmd := exec.CommandContext(ctx, c.options.Ringward, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.Env = environment()
+	cmd.Env = c.environment()
 	err := c.spawner.start(cmd)
 	if err == nil {
 		err = cmd.Wait()
@@ -229,9 +232,15 @@ func (c *Cluster) ringward(ctx context.Context, args ...string) (string, error) 
 	return stdout.String(), err
 }
 
+// environmentMutant is the variable that names the bug a node has, in a build that knows it.
+const environmentMutant = "RINGWARD_MUTANT"
+
 // environment is this program's, without the settings that a node would take for its own.
-func environment() []string {
+func (c *Cluster) environment() []string {
 	var env []string
+	if c.options.Mutant != "" {
+		env = append(env, environmentMutant+"="+c.options.Mutant)
+	}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "RINGWARD_") {
 			env = append(env, e)

@@ -113,7 +113,7 @@ func (n *Node) launch() error {
 	defer log.Close() // the process has its own
 	cmd := exec.Command(n.cluster.options.Ringward, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = environment()
+	cmd.Env = n.cluster.environment()
 	if err := n.cluster.spawner.start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", n.Name, err)
 	}

@@ -51,6 +51,8 @@ type Round struct {
 	// SmallLog makes nodes begin new segments of their log often, and drop old ones.
 	SmallLog bool
 	Plan     faults.Plan
+	// Mutant is the bug of the nodes: see cluster.Options.
+	Mutant string
 }
 
 var topologies = []faults.Topology{
@@ -106,7 +108,7 @@ type running struct {
 func (r *Round) Run(ctx context.Context, ringward string, tell func(string)) (_ *Result, err error) {
 	o := cluster.Options{
 		Ringward: ringward, Nodes: r.Topology.Nodes, Shards: r.Topology.Shards, Replicas: r.Topology.Replicas,
-		SuspectAfter: r.SuspectAfter, Links: true,
+		SuspectAfter: r.SuspectAfter, Links: true, Mutant: r.Mutant,
 	}
 	if r.SmallLog {
 		o.Settings = []string{"--log-segment", "1MiB", "--log-retention", "2MiB", "--memtable", "1MiB"}

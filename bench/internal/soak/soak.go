@@ -22,6 +22,7 @@ type Options struct {
 	Duration time.Duration
 	Rounds   int
 	Kinds    []faults.Kind
+	Mutant   string // the bug that the nodes are to have; empty: none
 	// Replay is the command, up to the seed, that carries out one round again.
 	Replay string
 	Out    io.Writer
@@ -43,6 +44,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	for i := 0; ctx.Err() == nil && (i == 0 || time.Since(began) < o.Duration) && (o.Rounds == 0 || i < o.Rounds); i++ {
 		seed := o.Seed + uint64(i)
 		r := NewRound(seed, o.Kinds)
+		r.Mutant = o.Mutant
 		fmt.Fprintf(o.Out, "seed %d: %v\n", seed, &r)
 		result, err := r.Run(ctx, o.Ringward, func(line string) { fmt.Fprintln(o.Out, " ", line) })
 		if ctx.Err() != nil {
@@ -77,13 +79,16 @@ func (s *Summary) add(r *Result) {
 
 // failed tells all that helps to find out why a round failed.
 func (o *Options) failed(seed uint64, r *Round, result *Result, err error) error {
+	if result == nil {
+		return fmt.Errorf("seed %d: %w", seed, err)
+	}
 	lines := []error{fmt.Errorf("seed %d failed: %w", seed, err)}
 	var plan strings.Builder
 	for _, f := range r.Plan {
 		fmt.Fprintf(&plan, "\n  %v", f)
 	}
 	lines = append(lines, fmt.Errorf("its plan:%s", &plan))
-	if result != nil && result.Kept != "" {
+	if result.Kept != "" {
 		lines = append(lines, fmt.Errorf("logs and history are in %s", result.Kept))
 	}
 	lines = append(lines, fmt.Errorf("the same plan again: %s --seed %d --rounds 1", o.Replay, seed))
