@@ -134,12 +134,8 @@ func (d *disk) open() (uint64, map[shard.ID]*shard.Stored, error) {
 		return 0, nil, fmt.Errorf("what the log holds is not what was synced and a first part of the %d records behind it: %+v, synced was %+v", len(d.unsynced), found, d.durable)
 	}
 	d.w.trace.note(d.node, 0, fmt.Sprintf("reads its disk; of %d records that were not durable %d survive", len(d.unsynced), survivors))
-	left := d.unsynced[:survivors]
-	d.unsynced = nil
-	for _, r := range left {
-		d.wrote(r)
-	}
-	d.synced(len(left))
+	d.durable, d.unsynced = found, nil
+	d.w.check.Survives(d.node.id, survivors)
 	return boot, replicas, nil
 }
 
@@ -276,7 +272,7 @@ func (d *disk) fail(err error) {
 
 // crash ends the process. What it leaves of the records that are not durable shows at the next open.
 func (d *disk) crash() {
-	d.w.check.Crashed(d.node.id, 0)
+	d.w.check.Crashed(d.node.id)
 	d.storage.crash(true)
 	d.w.trace.note(d.node, 0, fmt.Sprintf("crashes; %d records are not durable", len(d.unsynced)))
 	d.flights, d.queue, d.since, d.stalledTo, d.failed = nil, nil, 0, 0, false

@@ -28,6 +28,7 @@ func begin(t *testing.T) *story {
 	for _, n := range first.Members {
 		s.write(n, shard.Record{Kind: shard.RecordState, Chain: shard.Chain{first}, Epoch: 1, Lineage: shard.Lineage{{Epoch: 1}}})
 		s.sync(n)
+		s.Survives(n, 0)
 		s.Boots(n, 1, 0, stored(nil))
 	}
 	return s
@@ -67,7 +68,8 @@ func (s *story) append(n shard.NodeID, epoch shard.Epoch, c shard.Command) shard
 
 // restart lets a node crash, of whose log records survive, and come up again.
 func (s *story) restart(n shard.NodeID, survivors int) {
-	s.Crashed(n, survivors)
+	s.Crashed(n)
+	s.Survives(n, survivors)
 	s.Boots(n, 1, 0, stored(nil))
 }
 

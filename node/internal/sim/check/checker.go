@@ -115,7 +115,7 @@ func (c *Checker) Accepts(n shard.NodeID, records []shard.Record) {
 // unique checks that nobody has another entry of the same shard, epoch and seqno in memory.
 func (c *Checker) unique(who teller, id uint64, e entry) {
 	for _, other := range c.order {
-		r := c.nodes[other].memory[id]
+		r := c.nodes[other].holds(id)
 		if r == nil || r.history.last() < e.seqno || r.history[e.seqno-1].epoch != e.epoch {
 			continue
 		}
@@ -126,7 +126,7 @@ func (c *Checker) unique(who teller, id uint64, e entry) {
 }
 
 // Wrote tells that a node appended a record to its log, behind all others: the next that it has accepted, or the
-// state of a replica at the beginning of a segment.
+// state that a first member of a shard begins with.
 func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 	rec, err := decodeRecord(b)
 	if err != nil || c.truth(rec.shard) == nil {
@@ -135,7 +135,7 @@ func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 	}
 	nd := c.nodes[n]
 	if rec.kind == recordState {
-		c.state(nd, rec)
+		c.begins(nd, rec)
 		return
 	}
 	if len(nd.accepted) == 0 || !nd.accepted[0].equal(&rec) {
@@ -146,28 +146,23 @@ func (c *Checker) Wrote(n shard.NodeID, b []byte) {
 	nd.accepted = slices.Delete(nd.accepted, 0, 1)
 }
 
-// state takes a state record: at first the beginning of a replica, later what the log before it comes to.
-func (c *Checker) state(nd *node, rec record) {
+// begins takes the state that a log begins with.
+func (c *Checker) begins(nd *node, rec record) {
 	c.chain(teller{"node", uint64(nd.id)}, rec.chain)
-	if nd.memory[rec.shard] == nil {
-		nd.memory[rec.shard] = &replica{promised: rec.promise(), active: rec.epoch}
-	} else {
-		at := replica{}
-		if d := nd.durable[rec.shard]; d != nil {
-			at = replica{promised: d.promised, active: d.active, history: slices.Clip(d.history)}
-		}
-		for i := range nd.pending {
-			if nd.pending[i].shard == rec.shard {
-				at.fold(&nd.pending[i])
-			}
-		}
-		if rec.promise() != at.promised || rec.epoch != at.active || rec.cut != at.history.last() {
-			c.fail(2, rec.shard, nd.id, "node %d begins a segment of its log with promise %d, active %d, last %d instead of %d, %d, %d",
-				nd.id, rec.promise(), rec.epoch, rec.cut, at.promised, at.active, at.history.last())
-			return
-		}
+	if nd.holds(rec.shard) != nil {
+		c.fail(2, rec.shard, nd.id, "node %d begins a replica anew that it has", nd.id)
+		return
 	}
+	nd.memory[rec.shard] = &replica{promised: rec.promise(), active: rec.epoch}
 	nd.pending = append(nd.pending, rec)
+}
+
+// holds is what the node has of a replica: in memory, or on disk while it is down.
+func (nd *node) holds(id uint64) *replica {
+	if r := nd.memory[id]; r != nil {
+		return r
+	}
+	return nd.durable[id]
 }
 
 // Synced tells that the first n records of a node's log that were not durable are so now.
@@ -190,16 +185,22 @@ func (c *Checker) Synced(n shard.NodeID, records int) {
 	nd.pending = slices.Delete(nd.pending, 0, records)
 }
 
-// Crashed tells that a node is gone, and that the first n records of its log survive that were not durable.
-func (c *Checker) Crashed(n shard.NodeID, survivors int) {
-	c.Synced(n, survivors)
+// Crashed tells that a node is gone, with all that it had in memory.
+func (c *Checker) Crashed(n shard.NodeID) {
 	nd := c.nodes[n]
-	nd.accepted, nd.pending = nil, nil
+	nd.accepted = nil
 	clear(nd.memory)
+	clear(nd.lives)
+}
+
+// Survives tells that a node comes up, and finds the first n of the records in its log that were not durable.
+func (c *Checker) Survives(n shard.NodeID, records int) {
+	c.Synced(n, records)
+	nd := c.nodes[n]
+	nd.pending = nil
 	for id, r := range nd.durable {
 		nd.memory[id] = &replica{promised: r.promised, active: r.active, history: slices.Clip(r.history)}
 	}
-	clear(nd.lives)
 }
 
 // progress takes in that a replica of the shard has more durable.

@@ -162,7 +162,7 @@ func TestEntries(t *testing.T) {
 			s.append(1, 1, put("k", "v"))
 			s.accept(2, shard.Record{Kind: shard.RecordEntry, Entry: s.entry(1, 1, put("k", "w"))})
 		}},
-		{2, "begins a segment of its log with promise 1, active 1, last 5 instead of 1, 1, 0", func(s *story) {
+		{2, "begins a replica anew that it has", func(s *story) {
 			s.write(1, shard.Record{Kind: shard.RecordState, Chain: shard.Chain{first}, Epoch: 1, Lineage: shard.Lineage{{Epoch: 1}}, Cut: 5})
 		}},
 		{2, "does not end with (2, 1)", func(s *story) {
@@ -282,7 +282,7 @@ func TestPromises(t *testing.T) {
 			s.message(2, shard.Message{Kind: shard.MsgWedged, Epoch: 1, Unknown: true})
 		}},
 		{4, "of which its disk knows nothing", func(s *story) {
-			s.Crashed(1, 0)
+			s.Crashed(1)
 			s.Stands(1, &shard.Standing{Configuration: first})
 		}},
 	})
@@ -320,7 +320,7 @@ func TestPositions(t *testing.T) {
 			s.work(1, e)
 		}},
 		{5, "serves a shard that it does not host", func(s *story) {
-			s.Crashed(1, 0)
+			s.Crashed(1)
 			s.Works(1, &shard.Work{Shard: 1, Key: []byte("k")}, Moment{}, false)
 		}},
 		{5, "tells with Append that 1 is committed", func(s *story) {

@@ -96,7 +96,7 @@ func (c *Checker) Newest(id shard.ID) (shard.Epoch, []shard.NodeID) {
 
 // Promised is the newest epoch of a shard that a node has learned of and given to its log.
 func (c *Checker) Promised(n shard.NodeID, id shard.ID) shard.Epoch {
-	if r := c.nodes[n].memory[uint64(id)]; r != nil {
+	if r := c.nodes[n].holds(uint64(id)); r != nil {
 		return shard.Epoch(r.promised)
 	}
 	return 0
