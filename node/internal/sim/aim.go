@@ -66,7 +66,10 @@ func (f *faults) ready(n *node, write []shard.Record, send []shard.Message, even
 		case shard.MsgHandBack:
 			f.at(AtHandBack, f.w.node(m.To), m.Shard)
 		case shard.MsgFenced:
-			f.at(AtFenced, n, m.Shard)
+			// Before it is sent, not after.
+			if f.due(AtFenced) && f.happens(AtFenced, true) {
+				f.lateFence(f.random, n, f.w.node(m.To), m.Shard)
+			}
 		}
 	}
 }
@@ -90,12 +93,20 @@ func (f *faults) strike(kind Family, n *node, id shard.ID) {
 	hosts := f.hosts(id)
 	other := hosts[r.IntN(len(hosts))]
 	soon := between{millisecond, 2 * tick}
-	if kind == AtAnswered || kind == AtUnsynced {
-		// What is known here and not yet elsewhere is what these moments are about.
-		if chance(r, 0.6) {
-			f.comeBackBehind(r, n, id)
-			return
-		}
+	// What is known here and not yet elsewhere is what some moments are about.
+	switch p := r.Float64(); {
+	case p < 0.3 && (kind == AtAnswered || kind == AtUnsynced):
+		f.comeBackBehind(r, n, id)
+		return
+	case p < 0.6 && kind == AtAnswered:
+		f.succession(r, n, id)
+		return
+	case p < 0.3 && (kind == AtAnswered || kind == AtAcked) && len(members) > 1:
+		f.forget(r, id, members)
+		return
+	case p < 0.3 && kind == AtActivated:
+		f.holdTraffic(n, hosts, shard.ChainTraffic, between{tick / 5, 6 * tick}.pick(r))
+		return
 	}
 	switch r.IntN(17) {
 	case 0, 1:
@@ -113,8 +124,7 @@ func (f *faults) strike(kind Family, n *node, id shard.ID) {
 	case 6:
 		f.slowDown(n, f.while())
 	case 7:
-		n.disk.stalledTo = f.w.now + f.while()
-		f.w.trace.note(n, 0, fmt.Sprintf("has a disk that stalls until %v", n.disk.stalledTo))
+		f.stall(n, f.while())
 	case 8:
 		f.cutOff(n, ids(f.w.nodes), f.while())
 	case 9:
@@ -152,6 +162,11 @@ func (f *faults) comeBackBehind(r *rand.Rand, n *node, id shard.ID) {
 	f.holdTraffic(n, hosts, shard.ChainTraffic, lasts)
 	f.crashNode(n, between{millisecond, tick}.pick(r))
 	f.readers(r, id, append(hosts, n), lasts)
+	f.again(r, 2, lasts, func() {
+		for _, h := range hosts {
+			f.w.network.replay(f.w.network.link(route{n.id, h.id, shard.ChainTraffic}), r)
+		}
+	})
 }
 
 // holdTraffic keeps one kind of traffic back between a node and others.
@@ -191,26 +206,4 @@ func ids(nodes []*node) []shard.NodeID {
 		all[i] = n.id
 	}
 	return all
-}
-
-// readers lets clients read keys of a shard at given nodes, over some time.
-func (f *faults) readers(r *rand.Rand, id shard.ID, at []*node, lasts moment) {
-	var keys [][]byte
-	for _, key := range f.w.clients.keys {
-		if f.w.genesis.Ring.Owner(key) == id {
-			keys = append(keys, key)
-		}
-	}
-	if len(keys) == 0 {
-		return
-	}
-	for range 6 {
-		c := f.w.clients.all[r.IntN(len(f.w.clients.all))]
-		k := &call{request: shard.Request{Shard: id, Kind: shard.Get, Key: keys[r.IntN(len(keys))]}, first: at[r.IntN(len(at))]}
-		f.w.after(between{0, lasts}.pick(r), func() {
-			if !c.last && !f.w.clients.crowded(k.request.Key) {
-				c.call(k)
-			}
-		})
-	}
 }

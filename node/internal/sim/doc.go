@@ -35,6 +35,8 @@
 //	accuse-all               all accuse all, of every shard, often more than once
 //	deaf                     a node, or all, hear no heartbeats: they suspect by themselves, and hold requests
 //	two-proposers            a sequencer's head and its successor both sequence, from different reports
+//	amnesia                  the first of a chain pass entries on, and forget them in a crash
+//	divergence               histories of different lengths, and two reconfigurations in a row
 //	lose                     at the end nodes go for good: dead, with a hung disk, or cut off
 //
 // The families named at-… wait for a moment at which faults tell most, and then do one of many things to the replica it is
@@ -47,7 +49,7 @@
 // data directory, a node that joins, memory that runs out.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), node.go (a process), disk.go and
-// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go,
+// contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
 // clients.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/ringward/ringward/shard"
@@ -39,6 +38,7 @@ func (f *faults) begin() {
 		{Clog, f.clog}, {SlowWay, f.slowWay}, {Reset, f.reset}, {Replay, f.replay},
 		{StallDisk, f.stallDisk},
 		{FalseReport, f.falseReport}, {AccuseAll, f.accuseAll}, {Deaf, f.deaf}, {TwoProposers, f.twoProposers},
+		{Amnesia, f.amnesia}, {Divergence, f.divergence},
 	} {
 		f.repeat(f.w.plan.faults[k.kind], k.happen)
 	}
@@ -199,8 +199,7 @@ func (f *faults) synced(n *node) {
 func (f *faults) stallDisk() {
 	n, lasts := f.someNode(), f.while()
 	if f.happens(StallDisk, n.up) {
-		n.disk.stalledTo = f.w.now + lasts
-		f.w.trace.note(n, 0, fmt.Sprintf("has a disk that stalls until %v", n.disk.stalledTo))
+		f.stall(n, lasts)
 	}
 }
 

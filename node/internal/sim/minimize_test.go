@@ -95,7 +95,8 @@ func TestMinimizeSabotage(t *testing.T) {
 		if len(f.Faults) == 0 || len(f.Faults) > len(first.Faults)/2 || f.Invariant != first.Invariant {
 			t.Errorf("%d faults and invariant %d are left of %d and %d, want at most half as many and the same", len(f.Faults), f.Invariant, len(first.Faults), first.Invariant)
 		}
-		if _, err := run(f.Options); err == nil || err.Error() != f.Error() {
+		again := new(Failure)
+		if _, err := run(f.Options); !errors.As(err, &again) || again.Step != f.Step || again.Reason != f.Reason {
 			t.Errorf("the command of the failure does not lead to it again: %v", err)
 		}
 		return

@@ -36,6 +36,8 @@ const (
 	AccuseAll
 	Deaf
 	TwoProposers
+	Amnesia
+	Divergence
 	AtActivated
 	AtWedged
 	AtPending
@@ -80,17 +82,19 @@ var families = [Families]struct {
 	AccuseAll:    {"accuse-all", 10},
 	Deaf:         {"deaf", 15},
 	TwoProposers: {"two-proposers", 20},
+	Amnesia:      {"amnesia", 30},
+	Divergence:   {"divergence", 30},
 	AtActivated:  {"at-activated", 0.5},
 	AtWedged:     {"at-wedged", 0.2},
 	AtPending:    {"at-pending", 0.5},
-	AtUnsynced:   {"at-unsynced", 0.5},
+	AtUnsynced:   {"at-unsynced", 0.25},
 	AtFetched:    {"at-fetched", 1},
 	AtProposed:   {"at-proposed", 0.3},
 	AtDecided:    {"at-decided", 0.3},
 	AtAcked:      {"at-acked", 0.02},
 	AtAnswered:   {"at-answered", 0.05},
 	AtHandBack:   {"at-hand-back", 0.3},
-	AtFenced:     {"at-fenced", 0.02},
+	AtFenced:     {"at-fenced", 0.05},
 	Lose:         {"lose", 1},
 }
 
@@ -103,6 +107,7 @@ var tempers = []struct {
 	{"clocks", []Family{Pause, SlowNode, ClockRate, ClockJump}},
 	{"network", []Family{Partition, OneWay, OneLink, CutSequencer, LeaveBehind, Clog, SlowWay, Reset, Replay}},
 	{"suspicion", []Family{FalseReport, AccuseAll, Deaf, TwoProposers}},
+	{"plots", []Family{LeaveBehind, TwoProposers, Amnesia, Divergence}},
 	{"moments", []Family{AtActivated, AtWedged, AtPending, AtUnsynced, AtFetched, AtProposed, AtDecided, AtAcked, AtAnswered, AtHandBack, AtFenced}},
 }
 
@@ -114,7 +119,7 @@ func (k Family) String() string {
 }
 
 // ParseFamilies reads a list of families, by name, with commas between. It takes the names of themes too, which
-// stand for several families: crashes, clocks, network, suspicion, moments; and all. An
+// stand for several families: crashes, clocks, network, suspicion, plots, moments; and all. An
 // empty list is nil, as for a seed that decides for itself.
 func ParseFamilies(s string) ([]Family, error) {
 	var list []Family
