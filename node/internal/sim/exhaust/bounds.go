@@ -16,7 +16,8 @@ type Bounds struct {
 	Crashes   int  // of nodes, in all; each starts again
 	Breaks    int  // of connections, in all
 	Ticks     int  // times that time passes for some node, in all
-	Grow      bool // a successor may also take back, as its tail, a node that was left out
+	Rewrites  int  // times that a node puts its replica into the log once more, in all
+	Free      bool // a successor may have any members in any order; else those before without some
 	Small     bool // each message carries one entry
 }
 
@@ -35,6 +36,7 @@ func (b Bounds) Valid() error {
 	}{
 		{"nodes", b.Nodes, 1, maxNodes}, {"writes", b.Writes, 0, maxWrites}, {"reads", b.Reads, 0, maxReads},
 		{"decisions", b.Decisions, 0, 3}, {"crashes", b.Crashes, 0, 3}, {"breaks", b.Breaks, 0, 2}, {"ticks", b.Ticks, 0, 4},
+		{"rewrites", b.Rewrites, 0, 2},
 	} {
 		if x.value < x.least || x.value > x.most {
 			return fmt.Errorf("%d %s: want %d to %d", x.value, x.name, x.least, x.most)
@@ -44,10 +46,10 @@ func (b Bounds) Valid() error {
 }
 
 func (b Bounds) String() string {
-	s := fmt.Sprintf("%d nodes, %d writes, %d reads, %d decisions, %d crashes, %d breaks, %d ticks",
-		b.Nodes, b.Writes, b.Reads, b.Decisions, b.Crashes, b.Breaks, b.Ticks)
-	if b.Grow {
-		s += ", growing"
+	s := fmt.Sprintf("%d nodes, %d writes, %d reads, %d decisions, %d crashes, %d breaks, %d ticks, %d rewrites",
+		b.Nodes, b.Writes, b.Reads, b.Decisions, b.Crashes, b.Breaks, b.Ticks, b.Rewrites)
+	if b.Free {
+		s += ", any successors"
 	}
 	if b.Small {
 		s += ", small messages"
@@ -103,11 +105,14 @@ func (m *model) grow(at uint32) {
 	}
 }
 
-// successors are the members that may follow those of c: any of them without some, in the same order, and, where the
-// bounds say so, c with one more node.
+// successors are the members that may follow those of c.
 func (m *model) successors(c shard.Configuration) (all [][]shard.NodeID) {
-	full := 1<<len(c.Members) - 1
-	for set := full - 1; set > 0; set-- {
+	if m.bounds.Free {
+		return slices.DeleteFunc(arrangements(m.genesis.Initial[0].Members), func(members []shard.NodeID) bool {
+			return slices.Equal(members, c.Members)
+		})
+	}
+	for set := 1<<len(c.Members) - 2; set > 0; set-- {
 		var members []shard.NodeID
 		for i, n := range c.Members {
 			if set&(1<<i) != 0 {
@@ -116,11 +121,15 @@ func (m *model) successors(c shard.Configuration) (all [][]shard.NodeID) {
 		}
 		all = append(all, members)
 	}
-	if m.bounds.Grow {
-		for _, n := range m.genesis.Initial[0].Members {
-			if !c.Has(n) {
-				all = append(all, append(slices.Clone(c.Members), n))
-			}
+	return all
+}
+
+// arrangements are all chains that can be made of some of the nodes.
+func arrangements(of []shard.NodeID) (all [][]shard.NodeID) {
+	for i, n := range of {
+		all = append(all, []shard.NodeID{n})
+		for _, rest := range arrangements(slices.Delete(slices.Clone(of), i, i+1)) {
+			all = append(all, append([]shard.NodeID{n}, rest...))
 		}
 	}
 	return all

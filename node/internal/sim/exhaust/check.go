@@ -2,6 +2,7 @@ package exhaust
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ringward/ringward/shard"
@@ -31,6 +32,7 @@ type view struct {
 	active       bool        // as the replica has it
 	synced       bool
 	head         bool
+	given        shard.Number // the last number it gave out
 }
 
 // fold is what a log says.
@@ -57,7 +59,8 @@ func (n *node) fold(records []shard.Record) fold {
 		case shard.RecordPromise:
 			f.promise = r.Chain.Newest().Epoch
 		case shard.RecordActivate:
-			if r.Epoch != f.promise || r.Epoch < f.active {
+			// One in the same epoch once more is the log's own affair: it lets older segments go.
+			if r.Epoch < f.active || r.Epoch > f.active && r.Epoch != f.promise {
 				f.err = fmt.Errorf("4: becomes ACTIVE in epoch %d with a promise for %d", r.Epoch, f.promise)
 			}
 			if int(r.Cut) > len(f.history) {
@@ -85,7 +88,7 @@ func (n *node) view() view {
 	return view{
 		disk: n.fold(n.log[:n.synced]), memory: n.fold(n.log), applied: n.applied, records: len(n.log) - n.synced,
 		commit: s.Commit, last: s.Last, newest: s.Configuration.Epoch, active: s.State == shard.Active, synced: s.Synced,
-		head: s.Configuration.Head() == n.id,
+		head: s.Configuration.Head() == n.id, given: shard.Number(reflect.ValueOf(n.numbers).Elem().FieldByName("last").Uint()),
 	}
 }
 

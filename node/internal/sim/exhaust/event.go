@@ -17,6 +17,7 @@ const (
 	evBreak                    // the connection of route arg breaks
 	evNotice                   // node notices that its chain connection to node arg broke
 	evTicks                    // time passes for node
+	evRewrite                  // node puts its replica into the log once more
 	eventKinds
 )
 
@@ -76,6 +77,9 @@ func (s *state) events(m *model, yield func(event)) {
 		}
 		if s.ticks < uint8(m.bounds.Ticks) {
 			yield(event{evTicks, node, 0})
+		}
+		if s.rewrites < uint8(m.bounds.Rewrites) {
+			yield(event{evRewrite, node, 0})
 		}
 	}
 	if s.breaks < uint8(m.bounds.Breaks) {
@@ -186,6 +190,9 @@ func (s *state) pass(m *model, e event) error {
 	case evTicks:
 		s.ticks++
 		return s.happen(m, i, input{inTicks, 0})
+	case evRewrite:
+		s.rewrites++
+		return s.happen(m, i, input{inRewrite, 0})
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ func init() {
 	flag.IntVar(&bounds.Crashes, "exhaust.crashes", bounds.Crashes, "crashes with loss of what was not durable")
 	flag.IntVar(&bounds.Breaks, "exhaust.breaks", bounds.Breaks, "connections that break")
 	flag.IntVar(&bounds.Ticks, "exhaust.ticks", bounds.Ticks, "times that time passes for a node")
-	flag.BoolVar(&bounds.Grow, "exhaust.grow", bounds.Grow, "successors may take back nodes that were left out")
+	flag.IntVar(&bounds.Rewrites, "exhaust.rewrites", bounds.Rewrites, "times that a node puts its replica into the log once more")
+	flag.BoolVar(&bounds.Free, "exhaust.free", bounds.Free, "successors may have any members in any order")
 	flag.BoolVar(&bounds.Small, "exhaust.small", bounds.Small, "a message carries one entry")
 	flag.IntVar(&limit, "exhaust.limit", 0, "states to visit at most; 0: all")
 }
@@ -34,7 +35,8 @@ func TestTinyBounds(t *testing.T) {
 		{Nodes: 2, Writes: 1, Reads: 1, Decisions: 1, Crashes: 1},
 		{Nodes: 2, Writes: 2, Decisions: 1, Breaks: 1, Small: true},
 		{Nodes: 2, Writes: 1, Reads: 1, Decisions: 1, Ticks: 1},
-		{Nodes: 2, Writes: 1, Decisions: 2, Grow: true},
+		{Nodes: 2, Writes: 1, Decisions: 1, Rewrites: 1},
+		{Nodes: 2, Writes: 1, Decisions: 2, Free: true},
 		{Nodes: 3, Decisions: 2},
 	} {
 		t.Run(b.String(), func(t *testing.T) { visit(t, b) })
@@ -61,8 +63,8 @@ func visit(t *testing.T, b Bounds) {
 // command is how the bounds are visited once more.
 func command(b Bounds) string {
 	return fmt.Sprintf("go test ./node/internal/sim/exhaust -run TestExhaustive -v -timeout 30m -exhaust.nodes=%d -exhaust.writes=%d -exhaust.reads=%d "+
-		"-exhaust.decisions=%d -exhaust.crashes=%d -exhaust.breaks=%d -exhaust.ticks=%d -exhaust.grow=%v -exhaust.small=%v",
-		b.Nodes, b.Writes, b.Reads, b.Decisions, b.Crashes, b.Breaks, b.Ticks, b.Grow, b.Small)
+		"-exhaust.decisions=%d -exhaust.crashes=%d -exhaust.breaks=%d -exhaust.ticks=%d -exhaust.rewrites=%d -exhaust.free=%v -exhaust.small=%v",
+		b.Nodes, b.Writes, b.Reads, b.Decisions, b.Crashes, b.Breaks, b.Ticks, b.Rewrites, b.Free, b.Small)
 }
 
 // TestSameStates: how many states there are does not depend on who comes first to which.

@@ -12,14 +12,15 @@ import (
 type inputKind uint8
 
 const (
-	inStep   inputKind = iota + 1 // a message arrives; arg: its number
-	inLearn                       // a decided successor is learned; arg: the number of the chain
-	inFsync                       // the first arg records that are not durable become durable
-	inWrite                       // a client asks for a write; arg: which
-	inRead                        // a client asks for a read; arg: which
-	inNotice                      // the node notices that its connection to a node broke; arg: which node
-	inTicks                       // time passes
-	inCrash                       // the process ends and starts again; arg: see crashed
+	inStep    inputKind = iota + 1 // a message arrives; arg: its number
+	inLearn                        // a decided successor is learned; arg: the number of the chain
+	inFsync                        // the first arg records that are not durable become durable
+	inWrite                        // a client asks for a write; arg: which
+	inRead                         // a client asks for a read; arg: which
+	inNotice                       // the node notices that its connection to a node broke; arg: which node
+	inTicks                        // time passes
+	inRewrite                      // older segments of the log are to go
+	inCrash                        // the process ends and starts again; arg: see crashed
 )
 
 // input is one thing that happens to one node. All that a node does follows from its inputs.
@@ -146,6 +147,8 @@ func (n *node) take(in input) effect {
 				n.host.Tick(false)
 				n.work()
 			}
+		case inRewrite:
+			n.host.Rewrite([]shard.ID{1})
 		case inCrash:
 			*n = *n.m.start(n.id, n.outlives(in.arg))
 			return

@@ -26,8 +26,8 @@ func (s *state) resting(m *model) bool {
 // settles judges a state at rest. As long as nothing was lost, everything decided is ACTIVE and every write is answered without the
 // help of time. Else, and for reads, of which a fence may have come too early, it must be so after some time without faults.
 func (s *state) settles(m *model) error {
-	if m.bounds.Grow {
-		return nil // a node that was left out for long catches up as a learner, which is not part of this
+	if m.bounds.Free {
+		return nil // a node that was left out for long catches up as a learner first, which is not part of this
 	}
 	if s.crashes+s.breaks == 0 {
 		for _, n := range m.registers[s.register].chain.Newest().Members {

@@ -26,6 +26,7 @@ type state struct {
 	crashes  uint8
 	breaks   uint8
 	ticks    uint8
+	rewrites uint8
 	notices  [maxNodes]uint8 // notices[i] has bit j: node i has not noticed that its chain connection to j broke
 	writes   [maxWrites]status
 	reads    [maxReads]status
@@ -41,7 +42,7 @@ func (s *state) append(b []byte, m *model) []byte {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = binary.AppendUvarint(b, uint64(s.register))
-	b = append(b, s.crashes, s.breaks, s.ticks, byte(s.seen))
+	b = append(b, s.crashes, s.breaks, s.ticks, s.rewrites, byte(s.seen))
 	b = append(b, s.notices[:m.bounds.Nodes]...)
 	for i, w := range s.writes[:m.bounds.Writes] {
 		b = append(b, byte(w)|s.at[i]<<4)
@@ -75,7 +76,7 @@ func (s *state) decode(b []byte, m *model) {
 		s.nodes[i] = number()
 	}
 	s.register = number()
-	s.crashes, s.breaks, s.ticks, s.seen = octet(), octet(), octet(), set(octet())
+	s.crashes, s.breaks, s.ticks, s.rewrites, s.seen = octet(), octet(), octet(), octet(), set(octet())
 	for i := range m.bounds.Nodes {
 		s.notices[i] = octet()
 	}
@@ -193,7 +194,7 @@ func (s *state) tidy(m *model) {
 		q := s.queues[i]
 		first := q.messages[0]
 		to := m.locals.at(s.nodes[q.route.to()])
-		if msg := m.messages.at(first); spent(&msg, to.view.newest) && m.try(to, input{inStep, first}).idle {
+		if msg := m.messages.at(first); spent(&msg, &to.view) && m.try(to, input{inStep, first}).idle {
 			s.pop(i)
 			continue // with what stands there now
 		}

@@ -121,6 +121,8 @@ func (s *state) tell(m *model, e event) string {
 		return fmt.Sprintf("%s notices that its connection to %s broke", n, name(shard.NodeID(e.arg+1)))
 	case evTicks:
 		return fmt.Sprintf("time passes for %s", n)
+	case evRewrite:
+		return fmt.Sprintf("%s puts its replica into the log once more", n)
 	}
 	return "nothing"
 }
