@@ -47,21 +47,24 @@ func (f *Figures) Write(w io.Writer) {
 	line("reconfigurations", "%d", f.Epochs)
 	line("crashes", "%d; %d nodes lost for good, in %d runs more than the ring can do without", f.Crashes, f.Lost, f.Beyond)
 	line("slowest calm", "%.1f ticks after the last repair everything had ended, with seed %d", f.SlowestCalm, f.SlowestSeed)
-	line("faults", "%d: %s", sum(f.Faults[:]), f.each(len(f.Faults), func(i int) (string, int) { return Family(i).String(), f.Faults[i] }))
-	f.writeRare(w)
+	line("faults", "%d", sum(f.Faults[:]))
+	writeCounts(w, len(f.Faults), func(i int) (string, int) { return Family(i).String(), f.Faults[i] })
+	line("rare states", "%d of %d reached", int(Rares)-len(f.Unreached()), Rares)
+	writeCounts(w, len(f.Rare), func(i int) (string, int) { return Rare(i).String(), f.Rare[i] })
 	line("hash", "%016x, the sum over all traces", f.Hash)
 }
 
-// columns of rare states that fit side by side on a page.
-const columns = 3
+// columns of counts that fit side by side.
+const columns = 4
 
-func (f *Figures) writeRare(w io.Writer) {
-	fmt.Fprintf(w, "rare states        %d of %d reached\n", int(Rares)-len(f.Unreached()), Rares)
-	rows := (int(Rares) + columns - 1) / columns
+// writeCounts writes n counted things in columns, from top to bottom.
+func writeCounts(w io.Writer, n int, thing func(int) (string, int)) {
+	rows := (n + columns - 1) / columns
 	for i := range rows {
 		var line strings.Builder
-		for state := i; state < int(Rares); state += rows {
-			fmt.Fprintf(&line, "  %-21s%10d", Rare(state), f.Rare[state])
+		for at := i; at < n; at += rows {
+			name, count := thing(at)
+			fmt.Fprintf(&line, "  %-21s%9d", name, count)
 		}
 		fmt.Fprintln(w, line.String())
 	}
