@@ -23,7 +23,7 @@ func (p *program) soakVerb() *cobra.Command {
 		Long: `Runs one round after the other: a fresh cluster on this machine, clients that work on it, a few faults, and a verdict. The seed
 says what happens when; each round has the next one.
 
-Faults are kill (-9, and a restart from the node's data), kill-all, pause (SIGSTOP), partition, mute and deaf (one direction
+Faults are kill (-9, and a start from the node's data), kill-all, stop (SIGTERM, and a start), stop-all, pause (SIGSTOP), partition, mute and deaf (one direction
 only), link (between two nodes), reset (of connections), delay, and disk-full. A fault is for a head, a tail, the
 sequencer of a shard, or any node. Rounds are short since a node that was taken out of a chain is not yet taken back.
 

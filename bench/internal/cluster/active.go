@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringward/ringward/rpc"
 	"github.com/ringward/ringward/rpc/adminpb"
+	"github.com/ringward/ringward/rpc/kvpb"
 )
 
 const (
@@ -38,48 +39,52 @@ func (c *Cluster) AwaitActive(ctx context.Context) error {
 
 // inactive says which shard is not ACTIVE and why; nil where all are.
 func (c *Cluster) inactive(ctx context.Context) error {
-	replicas := map[uint32]map[uint64]*adminpb.Replica{} // of each shard, by node
-	var problems []error
-	var mu sync.Mutex
+	statuses, errs := make([]*adminpb.StatusResponse, len(c.nodes)), make([]error, len(c.nodes))
 	var all sync.WaitGroup
-	for _, n := range c.nodes {
+	for i, n := range c.nodes {
 		all.Go(func() {
-			s, err := n.status(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				problems = append(problems, fmt.Errorf("%s: %w", n.Name, err))
-				return
-			}
-			for _, r := range s.GetReplicas() {
-				id := r.GetConfiguration().GetShard()
-				if replicas[id] == nil {
-					replicas[id] = map[uint64]*adminpb.Replica{}
-				}
-				replicas[id][s.GetIdentity().GetNode()] = r
+			if statuses[i], errs[i] = n.status(ctx); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", n.Name, errs[i])
 			}
 		})
 	}
 	all.Wait()
-	if len(replicas) < c.options.Shards {
-		return errors.Join(append(problems, fmt.Errorf("%d shards are heard of, of %d", len(replicas), c.options.Shards))...)
+	if err := inactive(c.options.Shards, statuses); err != nil {
+		return errors.Join(err, errors.Join(errs...))
+	}
+	return nil
+}
+
+// inactive judges what the nodes say; nil where one said nothing.
+func inactive(shards int, statuses []*adminpb.StatusResponse) error {
+	replicas := map[uint32]map[uint64]*adminpb.Replica{} // of each shard, by node
+	for _, s := range statuses {
+		for _, r := range s.GetReplicas() {
+			id := r.GetConfiguration().GetShard()
+			if text := r.GetError(); text != "" {
+				return fmt.Errorf("shard %d: the replica of %s has stopped: %s", id, s.GetIdentity().GetName(), text)
+			}
+			if replicas[id] == nil {
+				replicas[id] = map[uint64]*adminpb.Replica{}
+			}
+			replicas[id][s.GetIdentity().GetNode()] = r
+		}
+	}
+	if len(replicas) < shards {
+		return fmt.Errorf("%d shards are heard of, of %d", len(replicas), shards)
 	}
 	for id, at := range replicas {
-		var newest *adminpb.Replica
+		var newest *kvpb.Configuration
 		for _, r := range at {
-			if r.GetConfiguration().GetEpoch() > newest.GetConfiguration().GetEpoch() {
-				newest = r
-			}
-			if text := r.GetError(); text != "" {
-				return fmt.Errorf("shard %d: a replica has stopped: %s", id, text)
+			if c := r.GetConfiguration(); c.GetEpoch() > newest.GetEpoch() {
+				newest = c
 			}
 		}
-		epoch := newest.GetConfiguration().GetEpoch()
-		for _, m := range newest.GetConfiguration().GetMembers() {
+		for _, m := range newest.GetMembers() {
 			r := at[m]
-			if r.GetState() != adminpb.State_STATE_ACTIVE || r.GetConfiguration().GetEpoch() != epoch {
-				return errors.Join(append(problems, fmt.Errorf("shard %d: node %016x is %v in epoch %d, the newest is %v",
-					id, m, r.GetState(), r.GetConfiguration().GetEpoch(), newest.GetConfiguration()))...)
+			if r.GetState() != adminpb.State_STATE_ACTIVE || r.GetConfiguration().GetEpoch() != newest.GetEpoch() {
+				return fmt.Errorf("shard %d: its newest epoch is %d, and node %016x is %v in epoch %d",
+					id, newest.GetEpoch(), m, r.GetState(), r.GetConfiguration().GetEpoch())
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Package faults does to a cluster of real processes what happens to clusters: nodes are killed, stand still, are cut off,
+// Package faults does to a cluster of real processes what happens to clusters: nodes are killed or stopped, stand still, are cut off,
 // and run out of disk.
 //
 // The one idea: a [Fault] is plain data, what is done to whom, when and for how long, and whom is said by role: the head of a

@@ -14,6 +14,8 @@ type Kind string
 const (
 	Kill      Kind = "kill"      // SIGKILL; it is started again from its data
 	KillAll   Kind = "kill-all"  // SIGKILL to all nodes at once; all are started again
+	Stop      Kind = "stop"      // SIGTERM, which it obeys in good order; it is started again
+	StopAll   Kind = "stop-all"  // SIGTERM to all nodes at once; all are started again
 	Pause     Kind = "pause"     // SIGSTOP; SIGCONT
 	Partition Kind = "partition" // it hears no other node, and no other node hears it
 	Mute      Kind = "mute"      // no other node hears it
@@ -24,7 +26,7 @@ const (
 	DiskFull  Kind = "disk-full" // something else fills its disk; it is freed, and the node started again, whether or not it gave up
 )
 
-var kinds = []Kind{Kill, KillAll, Pause, Partition, Mute, Deaf, Link, Reset, Delay, DiskFull}
+var kinds = []Kind{Kill, KillAll, Stop, StopAll, Pause, Partition, Mute, Deaf, Link, Reset, Delay, DiskFull}
 
 // Kinds lists all kinds.
 func Kinds() []Kind { return slices.Clone(kinds) }
@@ -44,6 +46,9 @@ func joined(kinds []Kind) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// hitsAll reports whether all nodes are hit, so that there is no target.
+func (k Kind) hitsAll() bool { return k == KillAll || k == StopAll }
 
 // Role says which node a fault is for.
 type Role string
@@ -87,7 +92,7 @@ func (f Fault) String() string { return fmt.Sprintf("at %v: %s", f.At, f.what())
 
 func (f Fault) what() string {
 	s := string(f.Kind)
-	if f.Kind != KillAll {
+	if !f.Kind.hitsAll() {
 		s += " " + f.Target.String()
 	}
 	if f.Kind == Delay {

@@ -26,8 +26,8 @@ type injury struct {
 
 // inject inflicts a fault. What it began before an error is healed by the injury all the same.
 func (in *injector) inject(ctx context.Context, f Fault) (injury, error) {
-	if f.Kind == KillAll {
-		err := in.each((*cluster.Node).Kill)
+	if f.Kind.hitsAll() {
+		err := in.each(map[Kind]func(*cluster.Node) error{KillAll: (*cluster.Node).Kill, StopAll: (*cluster.Node).Stop}[f.Kind])
 		return injury{"all", func(ctx context.Context) error {
 			return in.each(func(n *cluster.Node) error { return in.revive(ctx, n) })
 		}}, err
@@ -39,6 +39,8 @@ func (in *injector) inject(ctx context.Context, f Fault) (injury, error) {
 	switch f.Kind {
 	case Kill:
 		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Kill()
+	case Stop:
+		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Stop()
 	case Pause:
 		return injury{n.Name, func(context.Context) error { return n.Resume() }}, n.Pause()
 	case DiskFull:

@@ -21,6 +21,8 @@ const (
 var lasting = map[Kind][2]time.Duration{
 	Kill:      {0, 3 * time.Second},
 	KillAll:   {0, time.Second},
+	Stop:      {0, 3 * time.Second},
+	StopAll:   {0, time.Second},
 	Pause:     {20 * time.Millisecond, 3 * time.Second},
 	Partition: {50 * time.Millisecond, 4 * time.Second},
 	Mute:      {50 * time.Millisecond, 4 * time.Second},

@@ -48,6 +48,23 @@ func TestMiscounted(t *testing.T) {
 	}
 }
 
+func TestDisagreement(t *testing.T) {
+	a := map[string]found{"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}}
+	if err := disagreement([]string{"k", "l", "m"}, []map[string]found{a, {"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}}}); err != nil {
+		t.Error(err)
+	}
+	for want, b := range map[string]map[string]found{
+		"l: node-1 answers version 3":                   {"k": {[]byte("v"), 2}},
+		"k: node-1 answers version 2 with value":        {"k": {[]byte("w"), 2}, "l": {[]byte("v"), 3}},
+		"m: node-1 answers version 0 with value ef46db": {"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}, "m": {nil, 1}},
+	} {
+		if err := disagreement([]string{"k", "l", "m"}, []map[string]found{a, a, b}); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "node-3") {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
 func TestComplaints(t *testing.T) {
 	n := &cluster.Node{Name: "node-1", Log: filepath.Join(t.TempDir(), "log")}
 	full := "time=1 level=ERROR msg=\"node stops\" error=\"log: no space left on device\"\n"

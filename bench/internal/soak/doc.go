@@ -18,6 +18,6 @@
 //     most at that and those of unknown outcome.
 //  4. Once all faults are healed every shard is ACTIVE at all members of its newest configuration within [HealTime], and
 //     from then on no call fails, each of which may take [CallTime].
-//  5. At the end all members of a shard answer alike.
+//  5. At the end all nodes answer alike: the members of a shard from what they have, the others by asking those.
 //  6. No node ends by itself, save one whose disk was full, and none logs an error.
 package soak

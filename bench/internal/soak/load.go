@@ -21,7 +21,7 @@ const (
 	hotKeys  = 6
 	counters = 3
 	// ownKeys bounds the keys that each worker makes for itself, one write each.
-	ownKeys = 200
+	ownKeys = 100
 	// longestPause is between two calls of a worker.
 	longestPause = 4 * time.Millisecond
 )

@@ -86,13 +86,12 @@ func (r *Round) String() string {
 
 // Result is what became of a round.
 type Result struct {
-	Events   []faults.Event
-	Calls    int
-	Unknown  int            // of unknown outcome
-	Failures map[string]int // calls that failed, by kind
-	Epochs   int            // reconfigurations
-	Healed   time.Duration  // until all shards were ACTIVE
-	Kept     string         // the directory with logs and history, where the round failed
+	Events           []faults.Event
+	Calls            int
+	Unknown          int            // of unknown outcome
+	Failures         map[string]int // calls that failed, by kind
+	Reconfigurations int
+	Healed           time.Duration // until every shard was ACTIVE
 }
 
 // running is a round under way.
@@ -124,8 +123,8 @@ func (r *Round) Run(ctx context.Context, ringward string, tell func(string)) (_ 
 	defer func() {
 		if err != nil && ctx.Err() == nil {
 			c.Keep()
-			run.Kept = c.Dir()
-			err = errors.Join(err, run.load.recorder.History().WriteFile(filepath.Join(c.Dir(), "history.jsonl")))
+			err = errors.Join(err, run.load.recorder.History().WriteFile(filepath.Join(c.Dir(), "history.jsonl")),
+				fmt.Errorf("logs and history are in %s", c.Dir()))
 		}
 		err = errors.Join(err, c.Stop())
 	}()
@@ -162,9 +161,9 @@ func (r *running) carryOut(ctx context.Context, tell func(string)) (map[string]f
 		return nil, err
 	}
 	for _, s := range ring.Shards {
-		r.Epochs += int(s.Epoch) - 1
+		r.Reconfigurations += int(s.Epoch) - 1
 	}
-	return r.survey(ctx, ring)
+	return r.survey(ctx)
 }
 
 // ringer is a store that knows the ring.

@@ -30,11 +30,11 @@ type Options struct {
 
 // Summary is what became of all rounds.
 type Summary struct {
-	Rounds         int
-	Calls, Unknown int
-	Epochs         int
-	Faults         map[faults.Kind]int
-	Failures       map[string]int
+	Rounds           int
+	Calls, Unknown   int
+	Reconfigurations int
+	Faults           map[faults.Kind]int
+	Failures         map[string]int
 }
 
 // Run carries out rounds and tells of each. The first that fails ends it, with an error. Where ctx ends, what was done so far counts.
@@ -53,7 +53,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		if result != nil {
 			s.add(result)
 			fmt.Fprintf(o.Out, "  %d calls, %d of unknown outcome; %d reconfigurations; ACTIVE %v after the last fault\n",
-				result.Calls, result.Unknown, result.Epochs, result.Healed.Round(time.Millisecond))
+				result.Calls, result.Unknown, result.Reconfigurations, result.Healed.Round(time.Millisecond))
 		}
 		if err != nil {
 			return s, o.failed(seed, &r, result, err)
@@ -66,7 +66,7 @@ func (s *Summary) add(r *Result) {
 	s.Rounds++
 	s.Calls += r.Calls
 	s.Unknown += r.Unknown
-	s.Epochs += r.Epochs
+	s.Reconfigurations += r.Reconfigurations
 	for _, e := range r.Events {
 		if !e.Heals {
 			s.Faults[e.Fault.Kind]++
@@ -88,9 +88,6 @@ func (o *Options) failed(seed uint64, r *Round, result *Result, err error) error
 		fmt.Fprintf(&plan, "\n  %v", f)
 	}
 	lines = append(lines, fmt.Errorf("its plan:%s", &plan))
-	if result.Kept != "" {
-		lines = append(lines, fmt.Errorf("logs and history are in %s", result.Kept))
-	}
 	lines = append(lines, fmt.Errorf("the same plan again: %s --seed %d --rounds 1", o.Replay, seed))
 	return errors.Join(lines...)
 }
@@ -108,7 +105,7 @@ func (s *Summary) String() string {
 		failures = append(failures, fmt.Sprintf("%s %d", kind, s.Failures[kind]))
 	}
 	text := fmt.Sprintf("%d rounds, %d calls, %d of unknown outcome, %d reconfigurations\n%d faults: %s",
-		s.Rounds, s.Calls, s.Unknown, s.Epochs, total, strings.Join(faultCounts, ", "))
+		s.Rounds, s.Calls, s.Unknown, s.Reconfigurations, total, strings.Join(faultCounts, ", "))
 	if len(failures) > 0 {
 		text += "\ncalls that failed while there were faults: " + strings.Join(failures, ", ")
 	}

@@ -4,73 +4,64 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/rpc"
-	"github.com/ringward/ringward/rpc/client"
 	"github.com/ringward/ringward/rpc/kvpb"
-	"github.com/ringward/ringward/shard"
 )
 
-// survey reads every key at every member of its shard, and returns what the keys hold. The reads are linearizable: each member answers
-// from what it has itself, so any two that answer differently disagree.
-func (r *running) survey(ctx context.Context, ring client.Ring) (map[string]found, error) {
-	var mu sync.Mutex
-	at := map[string]found{}
-	asked := map[shard.NodeID]map[string]found{}
+// survey reads every key at every node, and returns what the keys hold. The reads are linearizable. A member of the key's
+// shard answers from what it has itself, another node from what it is told; any two that answer differently disagree.
+func (r *running) survey(ctx context.Context) (map[string]found, error) {
+	keys, nodes := r.load.keys(), r.cluster.Nodes()
+	answers, errs := make([]map[string]found, len(nodes)), make([]error, len(nodes))
 	var all sync.WaitGroup
-	errs := make([]error, len(ring.Nodes))
-	for i, n := range ring.Nodes {
-		var keys []string
-		for _, key := range r.load.keys() {
-			if slices.Contains(ring.Owner(key).Members, n.ID) {
-				keys = append(keys, key)
-			}
-		}
-		all.Go(func() {
-			held, err := r.ask(ctx, n, keys)
-			errs[i] = err
-			mu.Lock()
-			defer mu.Unlock()
-			asked[n.ID] = held
-		})
+	for i, n := range nodes {
+		all.Go(func() { answers[i], errs[i] = r.ask(ctx, n, keys) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	for _, key := range r.load.keys() {
-		members := ring.Owner(key).Members
-		at[key] = asked[members[0]][key]
-		for _, m := range members[1:] {
-			if other := asked[m][key]; other.version != at[key].version || string(other.value) != string(at[key].value) {
-				errs = append(errs, fmt.Errorf("%s: node %v has version %d (%v), node %v version %d (%v)", key,
-					members[0], at[key].version, history.Of(at[key].value), m, other.version, history.Of(other.value)))
+	return answers[0], disagreement(keys, answers)
+}
+
+// disagreement says at which keys the nodes' answers differ.
+func disagreement(keys []string, answers []map[string]found) error {
+	var errs []error
+	for _, key := range keys {
+		for i, other := range answers[1:] {
+			if a, b := answers[0][key], other[key]; a.version != b.version || string(a.value) != string(b.value) {
+				errs = append(errs, fmt.Errorf("%s: node-1 answers version %d with value %v, and node-%d version %d with %v",
+					key, a.version, history.Of(a.value), i+2, b.version, history.Of(b.value)))
 			}
 		}
 	}
-	return at, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // ask reads keys at one node. They are calls of a client like any other.
-func (r *running) ask(ctx context.Context, n client.Node, keys []string) (map[string]found, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTime)
-	defer cancel()
-	conn, err := rpc.Dial(n.Address)
+func (r *running) ask(ctx context.Context, n *cluster.Node, keys []string) (map[string]found, error) {
+	conn, err := rpc.Dial(n.Endpoint)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	kv, log := kvpb.NewKVClient(conn), r.load.recorder.Client()
+	get := func(key string) (*kvpb.GetResponse, error) {
+		ctx, cancel := context.WithTimeout(ctx, CallTime)
+		defer cancel()
+		return kv.Get(ctx, &kvpb.GetRequest{Key: []byte(key)})
+	}
 	held := map[string]found{}
 	for _, key := range keys {
 		call := log.Invoke(history.Op{Kind: history.Get, Key: key})
-		v, err := kv.Get(ctx, &kvpb.GetRequest{Key: []byte(key)})
+		v, err := get(key)
 		switch status.Code(err) {
 		case codes.OK:
 			log.Return(call, history.OK, v.GetVersion(), history.Of(v.GetValue()))
