@@ -36,7 +36,8 @@ var lasting = map[Kind][2]time.Duration{
 const minLate, maxLate = time.Millisecond, 300 * time.Millisecond
 
 // NewPlan draws a plan of some of the kinds. Some kinds are drawn first, and the faults from those only: so there are plans
-// of nothing but pauses, and plans of everything.
+// of nothing but pauses, and plans of everything. Half of the plans keep to one shard and its sequencer, which then hardly
+// come to rest.
 func NewPlan(rng *rand.Rand, kinds []Kind, t Topology) Plan {
 	chosen := make([]Kind, 1+rng.IntN(3))
 	for i := range chosen {
@@ -46,13 +47,17 @@ func NewPlan(rng *rand.Rand, kinds []Kind, t Topology) Plan {
 	if t.Replicas > 2 {
 		roles = append(roles, Middle)
 	}
+	shards, first := t.Shards, 0
+	if rng.IntN(2) == 0 {
+		shards, first = 1, rng.IntN(t.Shards)
+	}
 	var p Plan
 	var at time.Duration
 	for range minFaults + rng.IntN(maxFaults-minFaults+1) {
 		at += between(rng, minGap, maxGap)
 		f := Fault{
 			At: at, Kind: chosen[rng.IntN(len(chosen))],
-			Target: Target{Role: roles[rng.IntN(len(roles))], Shard: rng.IntN(t.Shards), Node: rng.IntN(t.Nodes)},
+			Target: Target{Role: roles[rng.IntN(len(roles))], Shard: first + rng.IntN(shards), Node: rng.IntN(t.Nodes)},
 			Other:  1 + rng.IntN(max(1, t.Nodes-1)), Late: between(rng, minLate, maxLate),
 		}
 		f.For = between(rng, lasting[f.Kind][0], lasting[f.Kind][1])

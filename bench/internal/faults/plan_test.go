@@ -27,13 +27,14 @@ func TestASeedMakesOnePlan(t *testing.T) {
 
 // Among many plans there is everything, and nothing out of bounds.
 func TestPlans(t *testing.T) {
-	drawn, roles, others, alone, together := map[Kind]bool{}, map[Role]bool{}, map[int]bool{}, 0, 0
+	drawn, roles, others, focused := map[Kind]bool{}, map[Role]bool{}, map[int]bool{}, 0
 	for seed := range uint64(2000) {
 		p := planOf(seed, kinds...)
 		if len(p) < minFaults || len(p) > maxFaults {
 			t.Fatalf("seed %d: %d faults", seed, len(p))
 		}
 		var last time.Duration
+		spread := false
 		for _, f := range p {
 			if f.At < last+minGap || f.At > last+maxGap {
 				t.Errorf("seed %d: a fault at %v, the one before at %v", seed, f.At, last)
@@ -44,17 +45,21 @@ func TestPlans(t *testing.T) {
 			if f.Target.Node < 0 || f.Target.Node >= topology.Nodes || f.Target.Shard < 0 || f.Target.Shard >= topology.Shards {
 				t.Errorf("seed %d: target %+v of %+v", seed, f.Target, topology)
 			}
-			if f.At+f.For > last {
-				together++
-			} else {
-				alone++
-			}
 			last = f.At
+			if f.Target.Shard != p[0].Target.Shard {
+				spread = true
+			}
 			drawn[f.Kind], roles[f.Target.Role], others[f.Other] = true, true, true
+		}
+		if !spread {
+			focused++
 		}
 	}
 	if len(drawn) != len(kinds) || len(roles) != 5 || len(others) != topology.Nodes-1 {
 		t.Errorf("drawn: kinds %v, roles %v, other ends %v", drawn, roles, others)
+	}
+	if focused < 900 || focused > 1200 {
+		t.Errorf("%d of 2000 plans keep to one shard, want about half", focused)
 	}
 	for seed := range uint64(100) {
 		if p := planOf(seed, Pause); slices.ContainsFunc(p, func(f Fault) bool { return f.Kind != Pause }) {

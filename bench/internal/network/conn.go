@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -134,10 +135,10 @@ func (n *Network) carry(l *link, from, to *net.TCPConn) {
 	way := make(chan piece, pieces)
 	go func() {
 		defer close(way)
+		b := make([]byte, pieceBytes)
 		for {
-			b := make([]byte, pieceBytes)
 			k, err := from.Read(b)
-			way <- piece{sent: time.Now(), bytes: b[:k], end: err}
+			way <- piece{sent: time.Now(), bytes: bytes.Clone(b[:k]), end: err}
 			if err != nil {
 				return
 			}
