@@ -202,11 +202,11 @@ type Standing struct {
 
 // Load is what a replica has gathered and cannot let go yet. Each part has a bound.
 type Load struct {
-	InFlightBytes int // of entries that it numbered as head and that are not applied: Options.InFlightBytes
+	InFlightBytes int // of entries that it numbered as head and that are not committed: Options.InFlightBytes
 	HeldBytes     int // of requests held: Options.InFlightBytes
 	Reads         int // waiting for a fence or for commit: Options.WaitingReads
 	Fences        int // asked of it before it can vouch: one for each member
-	Wedges        int // asked before its promise is durable: one for each asking
+	Wedges        int // asked before its promise is durable: asksPerNode for each node
 	Callers       int // waiting for entries that are not committed
 	Traces        int // of entries that are not settled
 }

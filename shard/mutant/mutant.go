@@ -57,4 +57,5 @@ const (
 	ExpiredSessionReopens
 	ResultsForgottenEarly
 	PositionApart
+	TimeoutIsFailure
 )

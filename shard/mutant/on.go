@@ -59,6 +59,7 @@ var All = []Description{
 	{ExpiredSessionReopens, "expired-session-reopens", "8", "a request of an expired session opens it again"},
 	{ResultsForgottenEarly, "results-forgotten-early", "8", "a result is dropped when the next write comes, not when the client has moved past it"},
 	{PositionApart, "position-apart", "11.5", "the applied position is stored apart from its data"},
+	{TimeoutIsFailure, "timeout-is-failure", "8", "a client takes a write without an answer for one that did not happen"},
 }
 
 // Environment is the variable that names the mutant with which a process begins: any program or test of this build

@@ -13,7 +13,7 @@ func TestTableIsComplete(t *testing.T) {
 			t.Errorf("%q is the name of %d: %v", d.Name, m, err)
 		}
 	}
-	if last := Mutant(len(All)); last != PositionApart {
+	if last := Mutant(len(All)); last != TimeoutIsFailure {
 		t.Errorf("the table ends with %d", last)
 	}
 	if _, err := Named("nobody"); err == nil {

@@ -1,6 +1,9 @@
 package session
 
-import "github.com/ringward/ringward/shard"
+import (
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
+)
 
 // Verdict is what a client does after an attempt of a write.
 type Verdict uint8
@@ -51,7 +54,7 @@ func (w *Write) InDoubt() bool { return w.doubt }
 
 // Unanswered records that an attempt left and no answer came. It may be applied
 // now, later, or never.
-func (w *Write) Unanswered() { w.doubt = true }
+func (w *Write) Unanswered() { w.doubt = w.doubt || !mutant.On(mutant.TimeoutIsFailure) }
 
 // Answer judges what came back from an attempt.
 func (w *Write) Answer(status shard.Status) Verdict {

@@ -31,5 +31,5 @@
 //  8. When the faults have stopped, every shard becomes ACTIVE and every call ends: this is for the simulator to see.
 //  9. No queue of a replica is longer than its bound: bytes in flight (Options.InFlightBytes, or one request, and the ring's
 //     own commands), bytes held (Options.InFlightBytes), reads (Options.WaitingReads), fences to confirm (one for each other
-//     member), callers and traces (entries that are not committed).
+//     member), wedges to answer (two for each node), callers and traces (entries that are not committed).
 package check

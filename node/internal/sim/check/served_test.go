@@ -144,7 +144,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	s := begin(t)
-	load(shard.Load{InFlightBytes: 200 + ownBytes, HeldBytes: 100, Reads: 3, Fences: 1, Callers: 1, Traces: 1})(s)
+	load(shard.Load{InFlightBytes: 200 + ownBytes, HeldBytes: 100, Reads: 3, Fences: 1, Wedges: 4, Callers: 1, Traces: 1})(s)
 	if s.Violation() != nil {
 		t.Errorf("what is full is too much: %v", s.Violation())
 	}
@@ -153,6 +153,7 @@ func TestBounds(t *testing.T) {
 		{Bounds, "101 bytes held, and may have 100", load(shard.Load{HeldBytes: 101})},
 		{Bounds, "4 reads waiting, and may have 3", load(shard.Load{Reads: 4})},
 		{Bounds, "2 fences to confirm, and may have 1", load(shard.Load{Fences: 2})},
+		{Bounds, "5 wedges to answer, and may have 4", load(shard.Load{Wedges: 5})},
 		{Bounds, "2 callers waiting, and may have 1", load(shard.Load{Callers: 2})},
 		{Bounds, "2 traces, and may have 1", load(shard.Load{Traces: 2})},
 	})

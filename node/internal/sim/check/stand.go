@@ -11,6 +11,9 @@ type Limits struct {
 	WaitingReads  int
 }
 
+// wedgesPerNode is how many wedges of one node may wait for a promise to be durable.
+const wedgesPerNode = 2
+
 // ownBytes bounds the commands that a head adds of the ring's own accord, which no limit holds back: decisions,
 // and the end of as many sessions as one command may name.
 const ownBytes = 8 << 10
@@ -63,6 +66,7 @@ func (c *Checker) bounded(n shard.NodeID, s *shard.Standing) {
 		{"bytes held", s.Load.HeldBytes, c.limits.InFlightBytes},
 		{"reads waiting", s.Load.Reads, c.limits.WaitingReads},
 		{"fences to confirm", s.Load.Fences, members - 1},
+		{"wedges to answer", s.Load.Wedges, wedgesPerNode * len(c.order)},
 		{"callers waiting", s.Load.Callers, uncommitted},
 		{"traces", s.Load.Traces, uncommitted},
 	} {
