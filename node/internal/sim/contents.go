@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 // contents is the applied state of one shard, as a process works on it.
 type contents interface {
 	shard.Contents
-	// all yields what was committed.
-	all(yield func(key, value []byte) bool)
+	// committed is all that was committed.
+	committed() (iter.Seq2[[]byte, []byte], error)
 }
 
 // modelContents are contents as a map with ordered scans.
@@ -80,6 +81,8 @@ func merge(into map[string]string, batch map[string]*string) {
 		}
 	}
 }
+
+func (c *modelContents) committed() (iter.Seq2[[]byte, []byte], error) { return c.all, nil }
 
 // all yields what is visible, in no order.
 func (c *modelContents) all(yield func(key, value []byte) bool) {

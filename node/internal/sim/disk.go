@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/ringward/ringward/shard"
@@ -25,6 +27,13 @@ type storage interface {
 	crash(power bool)
 	// close ends its use.
 	close()
+
+	// spoil lets something fail that the process does, or the next one that opens it.
+	spoil(trouble)
+	// flip changes a bit of what is there, while no process has it open.
+	flip(r *rand.Rand)
+	// excuse says what fault, if any, explains that something failed; damaged, that it will for ever.
+	excuse() (why string, damaged bool)
 }
 
 // disk is what a node has on disk, and what it does with it: the writing of records in turns, as production's
@@ -36,11 +45,15 @@ type disk struct {
 
 	durable  map[shard.ID]standing
 	unsynced []written // in order; of a dead process until the next one tells what of it is left
+	// newest was made durable by the last sync, and proven by those before it.
+	proven map[shard.ID]standing
+	newest []written
 
 	// Of the present life.
 	flights   []flight
 	queue     []shard.Record // group commit: gathered while an fsync is under way
 	stalledTo moment         // every fsync lasts at least until then
+	slowTo    moment         // until then all fsyncs take slowDisk times as long
 	since     moment         // when the oldest write under way began; 0: none is
 	failed    bool           // nothing is written any more: the node is about to stop
 }
@@ -119,34 +132,46 @@ func (d *disk) open() (uint64, map[shard.ID]*shard.Stored, error) {
 		hash, _ := s.HashAt(s.Last())
 		found[id] = standing{promise: s.Chain.Newest().Epoch, active: s.Active, lineage: spell(s.Lineage), last: s.Last(), hash: hash}
 	}
-	survivors := -1
-	at := maps.Clone(d.durable)
-	for i := 0; ; i++ {
-		if maps.Equal(at, found) {
-			survivors = i
-		}
-		if i == len(d.unsynced) {
-			break
-		}
-		at[d.unsynced[i].shard] = d.unsynced[i].after
-	}
+	survivors := firstPart(found, d.durable, d.unsynced)
 	if survivors < 0 {
+		if _, damaged := d.storage.excuse(); damaged && firstPart(found, d.proven, d.newest) >= 0 {
+			return 0, nil, errLooksTorn
+		}
 		return 0, nil, fmt.Errorf("what the log holds is not what was synced and a first part of the %d records behind it: %+v, synced was %+v", len(d.unsynced), found, d.durable)
 	}
 	d.w.trace.note(d.node, 0, fmt.Sprintf("reads its disk; of %d records that were not durable %d survive", len(d.unsynced), survivors))
-	d.durable, d.unsynced = found, nil
-	d.w.check.Survives(d.node.id, survivors)
+	// The next segment says where this one ends, so from now on all of it is vouched for.
+	d.durable, d.proven, d.newest, d.unsynced = found, maps.Clone(found), nil, nil
+	if len(found) > 0 {
+		d.w.check.Survives(d.node.id, survivors)
+	}
 	return boot, replicas, nil
 }
 
-// wrote takes note of a record that was written behind all others.
-func (d *disk) wrote(r written) {
-	d.unsynced = append(d.unsynced, r)
-	d.w.check.Wrote(d.node.id, r.bytes)
+// errLooksTorn: damage took what was synced last, which nothing after it vouches for. The store cannot know it from a write
+// that a crash has torn, and serves what is left; the simulator can, and counts the node as lost.
+var errLooksTorn = errors.New("what was synced last is damaged, and looks like a torn write")
+
+// firstPart is how many of the records behind some point make what was found, -1 if no first part of them does.
+func firstPart(found, from map[shard.ID]standing, behind []written) int {
+	at, n := maps.Clone(from), -1
+	for i := 0; ; i++ {
+		if maps.Equal(at, found) {
+			n = i
+		}
+		if i == len(behind) {
+			return n
+		}
+		at[behind[i].shard] = behind[i].after
+	}
 }
 
 // synced takes note that the first n records are durable that were not.
 func (d *disk) synced(n int) {
+	if n == 0 {
+		return
+	}
+	d.proven, d.newest = maps.Clone(d.durable), slices.Clone(d.unsynced[:n])
 	for _, r := range d.unsynced[:n] {
 		d.durable[r.shard] = r.after
 	}
@@ -181,7 +206,9 @@ func (d *disk) commit() {
 			s = d.written(r.Shard)
 		}
 		at[r.Shard] = s.after(r)
-		d.wrote(written{bytes: shard.AppendRecord(nil, *r), shard: r.Shard, after: at[r.Shard]})
+		x := written{bytes: shard.AppendRecord(nil, *r), shard: r.Shard, after: at[r.Shard]}
+		d.unsynced = append(d.unsynced, x)
+		d.w.check.Wrote(d.node.id, x.bytes)
 	}
 	if err := d.storage.append(records); err != nil {
 		d.fail(fmt.Errorf("append to the log: %w", err))
@@ -194,8 +221,11 @@ func (d *disk) commit() {
 	d.flights = append(d.flights, f)
 	life := d.node.life
 	takes := d.w.plan.fsync.pick(d.w.random.disk)
-	if d.w.calm {
+	switch {
+	case d.w.calm:
 		takes = min(takes, tick/10)
+	case d.slowTo > d.w.now:
+		takes *= slowDisk
 	}
 	d.w.after(max(takes, d.stalledTo-d.w.now), func() {
 		if d.node.life == life && !d.failed {
@@ -265,15 +295,24 @@ func (d *disk) fail(err error) {
 	life := d.node.life
 	d.w.after(0, func() {
 		if d.node.life == life {
-			d.w.fail(0, 0, "node %d stops: %v", d.node.id, err)
+			d.w.faults.stopped(d.node, err)
 		}
 	})
 }
 
+// repair ends all trouble that ends. A node that is lost with its disk stays so.
+func (d *disk) repair() {
+	d.storage.spoil(trouble{})
+	d.slowTo = 0
+	if !d.node.lost {
+		d.stalledTo = 0
+	}
+}
+
 // crash ends the process. What it leaves of the records that are not durable shows at the next open.
-func (d *disk) crash() {
+func (d *disk) crash(power bool) {
 	d.w.check.Crashed(d.node.id)
-	d.storage.crash(true)
+	d.storage.crash(power)
 	d.w.trace.note(d.node, 0, fmt.Sprintf("crashes; %d records are not durable", len(d.unsynced)))
-	d.flights, d.queue, d.since, d.stalledTo, d.failed = nil, nil, 0, 0, false
+	d.flights, d.queue, d.since, d.stalledTo, d.slowTo, d.failed = nil, nil, 0, 0, 0, false
 }

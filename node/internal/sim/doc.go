@@ -30,7 +30,13 @@
 //	slow-way                 one direction between two nodes takes longer: links overtake each other
 //	reset                    a connection breaks; of what was under way a first part arrives, perhaps late
 //	replay                   what broken connections carried comes again, beside the new ones' traffic
-//	stall-disk               fsyncs take long
+//	stall-disk               fsyncs take long, or do not end
+//	slow-disk                every fsync takes twenty times as long
+//	disk-error               a write, an fsync or a read fails once: the node stops, and never does it again
+//	torn                     the power fails in the middle of an append, a new segment, a flush or a start
+//	disk-full                the node stops; it comes up again when there is space
+//	bit-flip                 a bit changes in a directory that nobody has open
+//	wipe                     a directory is empty: what starts there is a new node, and the old one never returns
 //	false-report             a member of a shard is accused, once or again and again
 //	accuse-all               all accuse all, of every shard, often more than once
 //	deaf                     a node, or all, hear no heartbeats: they suspect by themselves, and hold requests

@@ -36,7 +36,7 @@ func (f *faults) begin() {
 		{Pause, f.pause}, {SlowNode, f.slowNode}, {ClockJump, f.clockJump},
 		{Partition, f.partition}, {OneWay, f.oneWay}, {OneLink, f.oneLink}, {CutSequencer, f.cutSequencer}, {LeaveBehind, f.leaveBehind},
 		{Clog, f.clog}, {SlowWay, f.slowWay}, {Reset, f.reset}, {Replay, f.replay},
-		{StallDisk, f.stallDisk},
+		{StallDisk, f.stallDisk}, {SlowDisk, f.slowDisk}, {DiskError, f.diskError}, {Torn, f.torn}, {DiskFull, f.diskFull}, {BitFlip, f.bitFlip}, {Wipe, f.wipe},
 		{FalseReport, f.falseReport}, {AccuseAll, f.accuseAll}, {Deaf, f.deaf}, {TwoProposers, f.twoProposers},
 		{Amnesia, f.amnesia}, {Divergence, f.divergence},
 	} {
@@ -218,9 +218,6 @@ func (f *faults) end() {
 	f.lose()
 	for _, n := range f.w.nodes {
 		n.repair()
-		if !n.lost {
-			n.disk.stalledTo = 0
-		}
 		if n.up || n.lost {
 			continue
 		}
@@ -244,7 +241,7 @@ func (f *faults) lose() {
 	for _, i := range r.Perm(len(f.w.nodes)) {
 		n := f.w.nodes[i]
 		goes, how := chance(r, 0.5), r.IntN(3)
-		if !goes {
+		if !goes || n.lost {
 			continue
 		}
 		n.lost = true

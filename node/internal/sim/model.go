@@ -2,7 +2,9 @@ package sim
 
 import (
 	"encoding/binary"
+	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/ringward/ringward/shard"
@@ -29,6 +31,10 @@ type model struct {
 	flushedTo map[shard.ID]shard.Seqno
 
 	shown map[shard.ID]*modelContents // of the present process
+
+	trouble trouble
+	failed  string // why nothing works any more, until the process ends
+	flipped bool
 }
 
 // segment begins at a position of the log. What stands before it is of use only for entries above
@@ -56,7 +62,41 @@ func (m *model) end() int { return m.trimmed + len(m.log) }
 
 func (m *model) contents(id shard.ID) contents { return m.shown[id] }
 
+func (m *model) spoil(t trouble) { m.trouble = t }
+
+// flip is seen at the next start: the model has nothing that it would not see.
+func (m *model) flip(*rand.Rand) { m.flipped = true }
+
+func (m *model) excuse() (why string, damaged bool) {
+	if m.flipped {
+		return "a bit has flipped", true
+	}
+	return m.failed, false
+}
+
+// try fails what is in trouble.
+func (m *model) try(what whatFails) error {
+	if m.failed != "" {
+		return errors.New(m.failed)
+	}
+	switch t := &m.trouble; {
+	case t.what == noSpace && what != syncFails:
+	case t.what != what:
+		return nil
+	case t.after > 0:
+		t.after--
+		return nil
+	default:
+		defer func() { m.trouble = trouble{} }()
+	}
+	m.failed = m.trouble.what.String()
+	return errors.New(m.failed)
+}
+
 func (m *model) append(records []shard.Record) error {
+	if err := m.try(writeFails); err != nil {
+		return err
+	}
 	for _, r := range records {
 		if m.end()-m.segments[len(m.segments)-1].begin > m.w.plan.segmentBytes {
 			m.rotate()
@@ -82,6 +122,9 @@ func (m *model) put(r shard.Record) {
 
 // sync makes durable no more than it must. What a rotation has synced before is counted with the rest.
 func (m *model) sync(n int) error {
+	if err := m.try(syncFails); err != nil {
+		return err
+	}
 	if n = min(n, len(m.ends)); n > 0 {
 		m.synced = max(m.synced, m.ends[n-1])
 		m.ends = slices.Delete(m.ends, 0, n)
@@ -114,6 +157,9 @@ func (m *model) need(r *shard.Record, end int) {
 }
 
 func (m *model) trim() (held []shard.ID, err error) {
+	if err := m.try(writeFails); err != nil {
+		return nil, err
+	}
 	for id, c := range m.shown {
 		m.flushed[id] = maps.Clone(c.visible)
 		if m.flushedTo[id], _, err = shard.AppliedPosition(c); err != nil {
@@ -152,13 +198,19 @@ func (m *model) crash(power bool) {
 			end = m.synced + m.w.random.disk.IntN(end-m.synced+1)
 		}
 	}
-	m.log, m.ends, m.shown = m.log[:end-m.trimmed], nil, nil
+	m.log, m.ends, m.shown, m.failed = m.log[:end-m.trimmed], nil, nil, ""
 }
 
 func (m *model) close() {}
 
 // open reads the log back. A frame that was cut ends it.
 func (m *model) open() (uint64, map[shard.ID]*shard.Stored, error) {
+	if m.flipped {
+		return 0, nil, errors.New("the log is damaged")
+	}
+	if err := errors.Join(m.try(readFails), m.try(writeFails)); err != nil {
+		return 0, nil, err
+	}
 	m.boots++
 	stored := map[shard.ID]*shard.Stored{}
 	good := 0

@@ -54,18 +54,11 @@ func (n *node) boot() {
 	n.machines, n.contents = map[shard.ID]*shard.Machine{}, map[shard.ID]contents{}
 	recovered, err := n.recover()
 	if err != nil {
-		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
+		n.up = false
+		n.w.faults.stopped(n, fmt.Errorf("does not come up: %w", err))
 		return
 	}
-	p := &n.w.plan
-	n.host, err = engine.NewHost(engine.Options{
-		Genesis: n.w.genesis,
-		Replica: shard.Options{
-			Self: n.id, Numbers: shard.NewNumbers(n.boots),
-			MessageBytes: p.messageBytes, InFlightBytes: p.inFlightBytes, WaitingReads: p.waitingReads,
-		},
-		SuspectTicks: p.suspectTicks, GraceTicks: p.graceTicks, ReportTicks: p.reportTicks, SessionTicks: p.sessionTicks,
-	}, recovered)
+	n.host, err = engine.NewHost(n.options(), recovered)
 	if err != nil {
 		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
 		return
@@ -78,6 +71,18 @@ func (n *node) boot() {
 	n.turn()
 	if n.up {
 		n.w.faults.booted(n)
+	}
+}
+
+func (n *node) options() engine.Options {
+	p := &n.w.plan
+	return engine.Options{
+		Genesis: n.w.genesis,
+		Replica: shard.Options{
+			Self: n.id, Numbers: shard.NewNumbers(n.boots),
+			MessageBytes: p.messageBytes, InFlightBytes: p.inFlightBytes, WaitingReads: p.waitingReads,
+		},
+		SuspectTicks: p.suspectTicks, GraceTicks: p.graceTicks, ReportTicks: p.reportTicks, SessionTicks: p.sessionTicks,
 	}
 }
 
@@ -99,17 +104,23 @@ func (n *node) recover() (map[shard.ID]engine.Recovered, error) {
 		}
 		applied, _ := m.Applied()
 		n.contents[id], n.machines[id] = c, m
-		n.w.check.Boots(n.id, id, applied, c.all)
+		stored, err := c.committed()
+		if err != nil {
+			return nil, err
+		}
+		n.w.check.Boots(n.id, id, applied, stored)
 		recovered[id] = engine.Recovered{Stored: *s, Register: m.Register().(*sequencer.Register)}
 	}
 	return recovered, nil
 }
 
-// crash ends the node's life, with all that was not on disk.
-func (n *node) crash() {
+// crash ends the node's life, with all that was not on disk: the power fails.
+func (n *node) crash() { n.end(true) }
+
+func (n *node) end(power bool) {
 	n.up, n.inbox, n.work, n.pausedTo = false, nil, nil, 0
 	n.life++
-	n.disk.crash()
+	n.disk.crash(power)
 	n.w.network.crashed(n)
 	n.w.rare.crashes(n)
 }
@@ -128,8 +139,9 @@ func (n *node) resume() {
 	n.apply()
 }
 
-// repair takes back what faults did to the node, its disk and life apart.
+// repair takes back what faults did to the node, its life apart, and what is lost for good.
 func (n *node) repair() {
+	n.disk.repair()
 	n.pausedTo, n.slowTo, n.stands, n.deafTo, n.tickLength = 0, 0, 0, 0, tick
 	n.resume()
 }
@@ -353,11 +365,13 @@ func (n *node) applyBatch(batch []shard.Work) {
 		} else {
 			touched[w.Shard] = true
 			answers[i], err = m.Apply(w.Entry)
-			n.w.check.Applied(n.id, w.Shard, w.Entry.Seqno(), answers[i])
 		}
 		if err != nil {
-			n.w.fail(5, w.Shard, "node %d cannot apply: %v", n.id, err)
+			n.disk.fail(fmt.Errorf("shard %d: apply: %w", w.Shard, err))
 			return
+		}
+		if w.Entry != nil {
+			n.w.check.Applied(n.id, w.Shard, w.Entry.Seqno(), answers[i])
 		}
 		n.w.rare.applied(n, &w, &answers[i])
 		at[i], _ = m.Applied()
@@ -368,11 +382,16 @@ func (n *node) applyBatch(batch []shard.Work) {
 		}
 		m := n.machines[id]
 		if err := m.Commit(); err != nil {
-			n.w.fail(5, id, "node %d cannot commit: %v", n.id, err)
+			n.disk.fail(fmt.Errorf("shard %d: commit: %w", id, err))
 			return
 		}
 		applied, _ := m.Applied()
-		n.w.check.Shows(n.id, id, applied, n.contents[id].all)
+		stored, err := n.contents[id].committed()
+		if err != nil {
+			n.disk.fail(fmt.Errorf("shard %d: scan: %w", id, err))
+			return
+		}
+		n.w.check.Shows(n.id, id, applied, stored)
 		register := m.Register().(*sequencer.Register)
 		n.take(func() { n.host.Applied(id, applied, register) })
 	}

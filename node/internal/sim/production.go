@@ -5,6 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/ringward/ringward/node/internal/sim/crashfs"
 	"github.com/ringward/ringward/node/internal/store"
@@ -20,6 +26,13 @@ type production struct {
 	node *node
 	fs   *crashfs.FS
 	disk *store.Disk // nil: no process has it open
+
+	flipped string // the file in which a bit has changed
+
+	mu      sync.Mutex // for what the file system asks
+	trouble trouble
+	failed  error       // of the first operation of the present process that failed
+	left    *crashfs.FS // by the power that failed in the middle of a step
 }
 
 const (
@@ -37,10 +50,12 @@ func newProduction(w *world, n *node) *production {
 
 func (p *production) open() (uint64, map[shard.ID]*shard.Stored, error) {
 	var err error
+	p.fs.Fault(p.trouble.seed, p.fault)
 	p.disk, err = store.Open(p.fs, directory, store.Options{
 		SegmentSize: int64(p.w.plan.segmentBytes), MemTableSize: memTableSize, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
 	})
 	if err != nil {
+		p.disk = nil
 		return 0, nil, err
 	}
 	if p.disk.Node() != p.node.id {
@@ -72,14 +87,22 @@ func (p *production) trim() ([]shard.ID, error) { return p.disk.Trim() }
 func (p *production) contents(id shard.ID) contents { return storeContents{p.disk.Contents(id)} }
 
 func (p *production) crash(power bool) {
-	left := p.fs.Copy()
-	if power {
-		r := p.w.random.disk
-		left = p.fs.Crash(r.Uint64(), crashfs.Kept(r.IntN(int(crashfs.KeptWays))))
+	r := p.w.random.disk
+	seed, kept := r.Uint64(), crashfs.Kept(r.IntN(int(crashfs.KeptWays)))
+	left := p.left
+	switch {
+	case left != nil: // the power has failed already
+	case power:
+		left = p.fs.Crash(seed, kept)
+	default:
+		left = p.fs.Copy()
 	}
 	// The process is gone: what closing it still writes goes nowhere.
 	p.close()
-	p.fs = left
+	p.fs, p.left, p.failed = left, nil, nil
+	if p.trouble.what != noSpace && p.trouble.what != readFails {
+		p.trouble = trouble{}
+	}
 }
 
 func (p *production) close() {
@@ -89,15 +112,93 @@ func (p *production) close() {
 	}
 }
 
+func (p *production) spoil(t trouble) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trouble = t
+}
+
+func (p *production) flip(r *rand.Rand) { p.flipped, _, _ = p.fs.Flip(r, directory) }
+
+func (p *production) excuse() (why string, damaged bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.failed != nil:
+		return p.failed.Error(), false
+	case p.flipped != "":
+		return "a bit has flipped in " + p.flipped, true
+	}
+	return "", false
+}
+
+// fault is asked before each operation on a file. Pebble's goroutines ask as well, while a flush is waited for. After the
+// first failure nothing changes any more: what Pebble tries again would depend on how long it has for it.
+func (p *production) fault(op crashfs.Op, name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	table := strings.HasSuffix(name, ".sst")
+	pebbles := !table && strings.HasPrefix(name, directory+"/contents")
+	switch {
+	case p.failed != nil && op == crashfs.Read:
+		return nil
+	case p.failed != nil && pebbles && op == crashfs.SyncNames:
+		return nil // Pebble panics if it fails, and there is nothing to sync
+	case p.failed != nil:
+		return p.failed
+	case pebbles || !p.trouble.hits(op):
+		return nil
+	case p.trouble.after > 0:
+		p.trouble.after--
+		return nil
+	}
+	t := p.trouble
+	if t.what != noSpace {
+		p.trouble = trouble{}
+	}
+	if t.what == powerFails {
+		p.left = p.fs.Crash(t.seed, t.kept)
+	}
+	err := errors.New(t.what.String())
+	if t.what == noSpace {
+		err = syscall.ENOSPC
+	}
+	p.failed = err
+	return err
+}
+
+// hits tells whether an operation is one that this trouble concerns.
+func (t trouble) hits(op crashfs.Op) bool {
+	switch t.what {
+	case writeFails:
+		return op == crashfs.Write || op == crashfs.Create || op == crashfs.Rename || op == crashfs.Remove
+	case syncFails:
+		return op == crashfs.Sync || op == crashfs.SyncNames
+	case readFails:
+		return op == crashfs.Read
+	case powerFails:
+		return op != crashfs.Read
+	case noSpace:
+		return op == crashfs.Write || op == crashfs.Create
+	}
+	return false
+}
+
 // storeContents are contents in production's store.
 type storeContents struct{ shard.Contents }
 
-func (c storeContents) all(yield func(key, value []byte) bool) {
-	stop := errors.New("enough")
-	_ = c.Scan(nil, func(key, value []byte) error {
-		if !yield(key, value) {
-			return stop
-		}
+func (c storeContents) committed() (iter.Seq2[[]byte, []byte], error) {
+	type pair struct{ key, value []byte }
+	var all []pair
+	err := c.Scan(nil, func(key, value []byte) error {
+		all = append(all, pair{slices.Clone(key), slices.Clone(value)})
 		return nil
 	})
+	return func(yield func(key, value []byte) bool) {
+		for _, p := range all {
+			if !yield(p.key, p.value) {
+				return
+			}
+		}
+	}, err
 }

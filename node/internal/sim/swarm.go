@@ -32,6 +32,12 @@ const (
 	Reset
 	Replay
 	StallDisk
+	SlowDisk
+	DiskError
+	Torn
+	DiskFull
+	BitFlip
+	Wipe
 	FalseReport
 	AccuseAll
 	Deaf
@@ -78,6 +84,12 @@ var families = [Families]struct {
 	Reset:        {"reset", 200},
 	Replay:       {"replay", 100},
 	StallDisk:    {"stall-disk", 30},
+	SlowDisk:     {"slow-disk", 30},
+	DiskError:    {"disk-error", 20},
+	Torn:         {"torn", 60},
+	DiskFull:     {"disk-full", 15},
+	BitFlip:      {"bit-flip", 5},
+	Wipe:         {"wipe", 3},
 	FalseReport:  {"false-report", 80},
 	AccuseAll:    {"accuse-all", 10},
 	Deaf:         {"deaf", 15},
@@ -106,6 +118,7 @@ var tempers = []struct {
 	{"crashes", []Family{Crash, CrashLoop, CrashAll, CrashPoint, CrashAtTurn}},
 	{"clocks", []Family{Pause, SlowNode, ClockRate, ClockJump}},
 	{"network", []Family{Partition, OneWay, OneLink, CutSequencer, LeaveBehind, Clog, SlowWay, Reset, Replay}},
+	{"disks", []Family{StallDisk, SlowDisk, DiskError, Torn, DiskFull, BitFlip, Wipe}},
 	{"suspicion", []Family{FalseReport, AccuseAll, Deaf, TwoProposers}},
 	{"plots", []Family{LeaveBehind, TwoProposers, Amnesia, Divergence}},
 	{"moments", []Family{AtActivated, AtWedged, AtPending, AtUnsynced, AtFetched, AtProposed, AtDecided, AtAcked, AtAnswered, AtHandBack, AtFenced}},
@@ -119,7 +132,7 @@ func (k Family) String() string {
 }
 
 // ParseFamilies reads a list of families, by name, with commas between. It takes the names of themes too, which
-// stand for several families: crashes, clocks, network, suspicion, plots, moments; and all. An
+// stand for several families: crashes, clocks, network, disks, suspicion, plots, moments; and all. An
 // empty list is nil, as for a seed that decides for itself.
 func ParseFamilies(s string) ([]Family, error) {
 	var list []Family
