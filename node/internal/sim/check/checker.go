@@ -46,6 +46,9 @@ type life struct {
 	given  uint64 // the last entry that the applier got
 	shown  uint64 // the highest position at which the contents were seen
 	commit uint64
+	// The highest number of a predecessor's handshake that it answered, and in which epoch that was.
+	asked      shard.Number
+	askedEpoch uint64
 }
 
 // New watches a cluster that begins with these configurations, in the order of the ring.

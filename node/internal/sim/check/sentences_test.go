@@ -154,6 +154,11 @@ func TestEntries(t *testing.T) {
 			e := s.logs[1].Entries[1]
 			s.Wrote(1, shard.AppendRecord(nil, shard.Record{Shard: 1, Kind: shard.RecordEntry, Entry: e}))
 		}},
+		{2, "answers handshake 3 of node 1, and has answered 4", func(s *story) {
+			for _, ask := range []shard.Number{4, 4, 3} {
+				s.message(2, shard.Message{Kind: shard.MsgConnected, Epoch: 1, To: 1, Link: shard.Link{Ask: ask}})
+			}
+		}},
 		{2, "writes what is no record", func(s *story) { s.Wrote(1, []byte{99}) }},
 		{2, "no record of a replica it has", func(s *story) {
 			s.Accepts(1, []shard.Record{{Shard: 7, Kind: shard.RecordPromise, Chain: both}})

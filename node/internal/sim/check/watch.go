@@ -28,6 +28,8 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 		}
 	}
 	switch m.Kind {
+	case shard.MsgConnected:
+		c.connected(n, c.nodes[n].lives[id], m)
 	case shard.MsgAck:
 		c.acknowledges(n, t, r, m)
 	case shard.MsgFenced:
@@ -43,6 +45,17 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 	case shard.MsgWedged:
 		c.wedged(n, r, c.nodes[n].memory[id], m)
 	}
+}
+
+// connected checks that no handshake is answered that is older than one that was answered before, whatever the order of arrival.
+func (c *Checker) connected(n shard.NodeID, l *life, m *shard.Message) {
+	if epoch := uint64(m.Epoch); epoch != l.askedEpoch {
+		l.asked, l.askedEpoch = 0, epoch
+	}
+	if m.Link.Ask < l.asked {
+		c.fail(2, uint64(m.Shard), n, "node %d answers handshake %d of node %d, and has answered %d", n, m.Link.Ask, m.To, l.asked)
+	}
+	l.asked = m.Link.Ask
 }
 
 // acknowledges checks that what is acknowledged is durable at the sender and at all behind it, each ACTIVE in the epoch.
