@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -45,6 +46,9 @@ func disagreement(keys []string, answers []map[string]found) error {
 	return errors.Join(errs...)
 }
 
+// retryPause is the pause between two attempts of a call.
+const retryPause = 20 * time.Millisecond
+
 // ask reads keys at one node. They are calls of a client like any other.
 func (r *running) ask(ctx context.Context, n *cluster.Node, keys []string) (map[string]found, error) {
 	conn, err := rpc.Dial(n.Endpoint)
@@ -53,10 +57,22 @@ func (r *running) ask(ctx context.Context, n *cluster.Node, keys []string) (map[
 	}
 	defer conn.Close()
 	kv, log := kvpb.NewKVClient(conn), r.load.recorder.Client()
-	get := func(key string) (*kvpb.GetResponse, error) {
+	get := func(key string) (v *kvpb.GetResponse, err error) {
 		ctx, cancel := context.WithTimeout(ctx, CallTime)
 		defer cancel()
-		return kv.Get(ctx, &kvpb.GetRequest{Key: []byte(key)})
+		pause := time.NewTicker(retryPause)
+		defer pause.Stop()
+		for ctx.Err() == nil {
+			// Suspicions come and go on a busy machine. A node says so, and whoever calls one directly asks again.
+			if v, err = kv.Get(ctx, &kvpb.GetRequest{Key: []byte(key)}); status.Code(err) != codes.Unavailable {
+				break
+			}
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
+		}
+		return v, err
 	}
 	held := map[string]found{}
 	for _, key := range keys {
