@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringward/ringward/bench/history"
@@ -141,13 +142,29 @@ func (c *clients) calls() []check.Call {
 	return calls
 }
 
+// ended reports whether all calls have, and the last ones went well.
+func (c *clients) ended() bool {
+	return !slices.ContainsFunc(c.record, func(k *call) bool { return !k.done || k.failed() })
+}
+
+// failed reports whether the call is a last one and did not go well.
+func (k *call) failed() bool {
+	return k.done && k.must && k.op.Outcome != history.OK && k.op.Outcome != history.NotFound
+}
+
 // unfinished describes the calls that have not ended.
 func (c *clients) unfinished(b *strings.Builder) {
 	for _, k := range c.record {
 		switch {
 		case !k.done:
-			fmt.Fprintf(b, "client %d waits for %v; last heard: %s\n", k.client.id, &k.op, k.heard)
-		case k.must && k.op.Outcome != history.OK && k.op.Outcome != history.NotFound:
+			on := "a name from a session"
+			if k.attempt != nil {
+				on = fmt.Sprintf("an answer of node %d", k.attempt.to.id)
+			} else if k.pausing {
+				on = "a better moment"
+			}
+			fmt.Fprintf(b, "client %d waits for %s, shard %d, for %v; last heard: %s\n", k.client.id, on, k.request.Shard, &k.op, k.heard)
+		case k.failed():
 			fmt.Fprintf(b, "client %d's last call failed: %v; last heard: %s\n", k.client.id, &k.op, k.heard)
 		}
 	}

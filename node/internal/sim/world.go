@@ -1,11 +1,9 @@
 package sim
 
 import (
-	"cmp"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/ringward/ringward/node/internal/sim/check"
 	"github.com/ringward/ringward/sequencer"
@@ -110,9 +108,8 @@ func (w *world) run() {
 
 // watch looks, once all is calm, whether everything has come to its end: every shard ACTIVE, every call answered.
 func (w *world) watch() {
-	id, stuck := w.unsettled()
 	switch {
-	case stuck == "":
+	case w.ended():
 		w.check.Ends()
 		w.end()
 	case w.now > w.calmAt+w.plan.calmWithin && !w.faults.repairable():
@@ -120,10 +117,21 @@ func (w *world) watch() {
 		w.beyond = true
 		w.end()
 	case w.now > w.calmAt+w.plan.calmWithin:
-		w.fail(8, id, "%v after the last repair something is stuck:\n%s", w.now-w.calmAt, stuck)
+		id, stuck := w.unsettled()
+		w.fail(check.Liveness, id, "%v after the last repair not everything has ended; it should within %v.\n%s", w.now-w.calmAt, w.plan.calmWithin, stuck)
 	default:
 		w.after(tick, w.watch)
 	}
+}
+
+// ended reports whether every shard is ACTIVE, and every call has been answered.
+func (w *world) ended() bool {
+	for _, c := range w.genesis.Initial {
+		if !w.settled(c.Shard) {
+			return false
+		}
+	}
+	return w.clients.ended()
 }
 
 // end judges what the clients were told, whatever has become of the ring.
@@ -132,63 +140,6 @@ func (w *world) end() {
 	w.check.Once(calls)
 	w.check.Linearizable(calls)
 	w.done = true
-}
-
-// unsettled describes what has not come to its end, empty if everything has, and names the first shard of that.
-func (w *world) unsettled() (first shard.ID, words string) {
-	var b strings.Builder
-	for _, c := range w.genesis.Initial {
-		if !w.settled(c.Shard) {
-			first = cmp.Or(first, c.Shard)
-			epoch, members := w.check.Newest(c.Shard)
-			fmt.Fprintf(&b, "shard %d: decided is epoch %d with %v\n", c.Shard, epoch, numbers(members))
-			for _, n := range w.nodes {
-				if n.lost {
-					fmt.Fprintf(&b, "  node %d: lost\n", n.id)
-				}
-				for _, s := range n.host.Standings() {
-					if s.Configuration.Shard == c.Shard {
-						fmt.Fprintf(&b, "  node %d: %v in epoch %d of %v, synced %v, active in %d, last %d, durable %d, commit %d, held %v; sequences shard %d: epoch %d, activated %d\n",
-							n.id, s.State, s.Configuration.Epoch, numbers(s.Configuration.Members), s.Synced, s.Active, s.Last, s.Durable, s.Commit, s.Held,
-							s.Next, s.Register.Chain.Newest().Epoch, s.Register.Activated)
-					}
-				}
-			}
-		}
-	}
-	w.clients.unfinished(&b)
-	return first, b.String()
-}
-
-// settled reports whether all members of a shard's newest configuration are ACTIVE and at one, and the head of
-// its sequencer knows that.
-func (w *world) settled(id shard.ID) bool {
-	epoch, members := w.check.Newest(id)
-	_, sequencers := w.check.Newest(w.genesis.Ring.Sequencer(id))
-	if w.node(sequencers[0]).lost {
-		return false
-	}
-	for _, s := range w.node(sequencers[0]).host.Standings() {
-		if s.Next == id && s.Register.Activated != epoch {
-			return false
-		}
-	}
-	for _, m := range members {
-		if w.node(m).lost {
-			return false
-		}
-		ok := false
-		for _, s := range w.node(m).host.Standings() {
-			if s.Configuration.Shard == id {
-				// The others learn of the last commit with the next entry or read.
-				ok = s.State == shard.Active && s.Configuration.Epoch == epoch && s.Synced && (m != members[0] || s.Commit == s.Last)
-			}
-		}
-		if !ok {
-			return false
-		}
-	}
-	return true
 }
 
 func (w *world) node(id shard.NodeID) *node { return w.nodes[id-1] }

@@ -115,6 +115,18 @@ func (c *Checker) Promised(n shard.NodeID, id shard.ID) shard.Epoch {
 	return 0
 }
 
+// Log is what a replica's log holds durably, and the epoch that its memory is to be ACTIVE in.
+type Log struct{ Promised, Active, Activating shard.Epoch }
+
+// Log tells where the log of a node has got to for a shard.
+func (c *Checker) Log(n shard.NodeID, id shard.ID) (l Log) {
+	if r := c.nodes[n].durable[uint64(id)]; r != nil {
+		l = Log{Promised: shard.Epoch(r.promised), Active: shard.Epoch(r.active)}
+		l.Activating = shard.Epoch(c.nodes[n].holds(uint64(id)).active)
+	}
+	return l
+}
+
 // Epochs is how many configurations of a shard were decided, and how long its persistent history is.
 func (c *Checker) Epochs(id shard.ID) (epochs int, entries int) {
 	t := c.truth(uint64(id))
