@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -257,6 +258,9 @@ func (r *running) judge(at map[string]found) error {
 // shownComplaints bounds how much of a log an error shows.
 const shownComplaints = 5
 
+// grave is in the lines of a log that tell of a bug; the last is the race detector's.
+var grave = []string{"level=ERROR", "panic:", "fatal error:", "WARNING: DATA RACE"}
+
 // complaints are the errors that a node has logged. That its disk was full is none where it was.
 func (r *running) complaints(n *cluster.Node) error {
 	log, err := os.ReadFile(n.Log)
@@ -266,7 +270,7 @@ func (r *running) complaints(n *cluster.Node) error {
 	var lines []string
 	for line := range strings.Lines(string(log)) {
 		full := r.Plan.Has(faults.DiskFull) && strings.Contains(line, "no space left on device")
-		if (strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:")) && !full {
+		if !full && slices.ContainsFunc(grave, func(g string) bool { return strings.Contains(line, g) }) {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
