@@ -57,5 +57,12 @@ const (
 	ExpiredSessionReopens
 	ResultsForgottenEarly
 	PositionApart
+
+	FailedSyncRetried
+	SegmentNotSynced
+	NamesNotSynced
+	TornTailKept
+	UnsyncedTailTrusted
+	TrimBeforeFlush
 	TimeoutIsFailure
 )

@@ -59,6 +59,13 @@ var All = []Description{
 	{ExpiredSessionReopens, "expired-session-reopens", "8", "a request of an expired session opens it again"},
 	{ResultsForgottenEarly, "results-forgotten-early", "8", "a result is dropped when the next write comes, not when the client has moved past it"},
 	{PositionApart, "position-apart", "11.5", "the applied position is stored apart from its data"},
+
+	{FailedSyncRetried, "failed-sync-retried", "2.2", "a sync that failed is tried again, and believed when it works then"},
+	{SegmentNotSynced, "segment-not-synced", "2.2", "the end of a segment counts as durable when the next segment is"},
+	{NamesNotSynced, "names-not-synced", "2.2", "the name of a new segment is not made durable"},
+	{TornTailKept, "torn-tail-kept", "4.2", "what a crash left half written stays at the end of its segment"},
+	{UnsyncedTailTrusted, "unsynced-tail-trusted", "2.4", "what a starting node reads counts as durable"},
+	{TrimBeforeFlush, "trim-before-flush", "11.5", "the log is trimmed up to what is applied, flushed or not"},
 	{TimeoutIsFailure, "timeout-is-failure", "8", "a client takes a write without an answer for one that did not happen"},
 }
 

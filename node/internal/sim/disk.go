@@ -137,7 +137,7 @@ func (d *disk) open() (uint64, map[shard.ID]*shard.Stored, error) {
 		if _, damaged := d.storage.excuse(); damaged && firstPart(found, d.proven, d.newest) >= 0 {
 			return 0, nil, errLooksTorn
 		}
-		return 0, nil, fmt.Errorf("what the log holds is not what was synced and a first part of the %d records behind it: %+v, synced was %+v", len(d.unsynced), found, d.durable)
+		return 0, nil, fmt.Errorf("what the log holds is not what was synced and a first part of the %d records behind it:\nit holds %+v\nsynced was %+v", len(d.unsynced), found, d.durable)
 	}
 	d.w.trace.note(d.node, 0, fmt.Sprintf("reads its disk; of %d records that were not durable %d survive", len(d.unsynced), survivors))
 	// The next segment says where this one ends, so from now on all of it is vouched for.

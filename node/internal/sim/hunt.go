@@ -61,7 +61,17 @@ var traps = map[mutant.Mutant]trap{
 	mutant.WalkBackStopsAtPending: returning(1),
 	mutant.NoWalkBack:             returning(1),
 	mutant.CutAtLength:            returning(2),
+
+	mutant.FailedSyncRetried:   onDisk,
+	mutant.SegmentNotSynced:    onDisk,
+	mutant.NamesNotSynced:      onDisk,
+	mutant.TornTailKept:        onDisk,
+	mutant.UnsyncedTailTrusted: onDisk,
+	mutant.TrimBeforeFlush:     onDisk,
 }
+
+// onDisk brings out what only production's store can do wrong.
+var onDisk = trap{swarm: "disks,crash,crash-all,crash-at-turn"}
 
 // Run hunts them all. The error says which survived, or why the hunt ended.
 func (h Hunt) Run(ctx context.Context) ([]Kill, error) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
@@ -91,7 +92,11 @@ func newPlan(r *rand.Rand, only []Family) plan {
 	}
 	p.graceTicks = p.suspectTicks + r.IntN(10)
 	p.faults = newRates(r, only)
-	if p.production = chance(r, productionShare); p.production {
+	share := productionShare
+	if slices.Contains(only, Torn) && len(only) < int(Families) {
+		share = 0.8 // who picks what the model cannot suffer wants to see it
+	}
+	if p.production = chance(r, share); p.production {
 		p.groupCommit, p.segmentBytes = true, oneOf(r, 1000, 2000, 10000)
 	}
 	return p

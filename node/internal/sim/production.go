@@ -31,7 +31,8 @@ type production struct {
 
 	mu      sync.Mutex // for what the file system asks
 	trouble trouble
-	failed  error       // of the first operation of the present process that failed
+	failed  error       // of the last operation of the present process that failed
+	stuck   bool        // nothing can be changed any more
 	left    *crashfs.FS // by the power that failed in the middle of a step
 }
 
@@ -99,7 +100,7 @@ func (p *production) crash(power bool) {
 	}
 	// The process is gone: what closing it still writes goes nowhere.
 	p.close()
-	p.fs, p.left, p.failed = left, nil, nil
+	p.fs, p.left, p.failed, p.stuck = left, nil, nil, false
 	if p.trouble.what != noSpace && p.trouble.what != readFails {
 		p.trouble = trouble{}
 	}
@@ -132,19 +133,19 @@ func (p *production) excuse() (why string, damaged bool) {
 	return "", false
 }
 
-// fault is asked before each operation on a file. Pebble's goroutines ask as well, while a flush is waited for. After the
-// first failure nothing changes any more: what Pebble tries again would depend on how long it has for it.
+// fault is asked before each operation on a file. Pebble's goroutines ask as well, while a flush is waited for. After a
+// failure there nothing changes any more: what Pebble tries again would depend on how long it has for it.
 func (p *production) fault(op crashfs.Op, name string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	table := strings.HasSuffix(name, ".sst")
 	pebbles := !table && strings.HasPrefix(name, directory+"/contents")
 	switch {
-	case p.failed != nil && op == crashfs.Read:
+	case p.stuck && op == crashfs.Read:
 		return nil
-	case p.failed != nil && pebbles && op == crashfs.SyncNames:
+	case p.stuck && pebbles && op == crashfs.SyncNames:
 		return nil // Pebble panics if it fails, and there is nothing to sync
-	case p.failed != nil:
+	case p.stuck:
 		return p.failed
 	case pebbles || !p.trouble.hits(op):
 		return nil
@@ -163,7 +164,7 @@ func (p *production) fault(op crashfs.Op, name string) error {
 	if t.what == noSpace {
 		err = syscall.ENOSPC
 	}
-	p.failed = err
+	p.failed, p.stuck = err, table || t.what == powerFails || t.what == noSpace
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 const (
@@ -179,7 +180,11 @@ func (l *log) sync() error {
 	if l.synced == l.pos {
 		return nil
 	}
-	if err := l.file.SyncData(); err != nil {
+	err := l.file.SyncData()
+	if mutant.On(mutant.FailedSyncRetried) && err != nil {
+		err = l.file.SyncData()
+	}
+	if err != nil {
 		return err
 	}
 	l.synced = l.pos
@@ -210,8 +215,10 @@ func (l *log) rotate() error {
 	if err := l.write(); err != nil {
 		return err
 	}
-	if err := l.sync(); err != nil {
-		return err
+	if !mutant.On(mutant.SegmentNotSynced) {
+		if err := l.sync(); err != nil {
+			return err
+		}
 	}
 	err := l.file.Close()
 	l.file = nil
