@@ -66,7 +66,12 @@ func (f *faults) divergence() {
 		f.w.after(first, func() { f.crashNode(n, down) })
 	}
 	gone := oneOf(r, members[0], members[0], oneOf(r, members...))
-	f.w.after(first, func() { f.accuse(r, id, []shard.NodeID{gone}) })
+	slow, takes := f.w.node(oneOf(r, members...)), between{tick / 2, 3 * tick}.pick(r)
+	f.w.after(first, func() {
+		// Who is slow to promise hears the others before it chooses.
+		f.stall(slow, takes)
+		f.accuse(r, id, []shard.NodeID{gone})
+	})
 	f.w.after(first+tick/2, func() { f.writers(r, id, 4, second-first) })
 	f.w.after(second, func() {
 		if f.w.calm {
