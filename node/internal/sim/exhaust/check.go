@@ -26,7 +26,8 @@ func (h history) begins(longer history) bool {
 type view struct {
 	disk, memory fold // of the records that are durable, and of all
 	applied      history
-	records      int // written and not durable
+	records      int  // written and not durable
+	promising    bool // the first of them is a promise
 	commit, last shard.Seqno
 	newest       shard.Epoch // the promise, as the replica has it
 	active       bool        // as the replica has it
@@ -87,7 +88,8 @@ func (n *node) view() view {
 	s := n.host.Standings()[0]
 	return view{
 		disk: n.fold(n.log[:n.synced]), memory: n.fold(n.log), applied: n.applied, records: len(n.log) - n.synced,
-		commit: s.Commit, last: s.Last, newest: s.Configuration.Epoch, active: s.State == shard.Active, synced: s.Synced,
+		promising: len(n.log) > n.synced && n.log[n.synced].Kind == shard.RecordPromise,
+		commit:    s.Commit, last: s.Last, newest: s.Configuration.Epoch, active: s.State == shard.Active, synced: s.Synced,
 		head: s.Configuration.Head() == n.id, given: shard.Number(reflect.ValueOf(n.numbers).Elem().FieldByName("last").Uint()),
 	}
 }
@@ -150,7 +152,8 @@ func says(m *shard.Message, v *view) error {
 
 // judge looks at all nodes at one moment.
 func (s *state) judge(m *model) error {
-	views := make([]*view, m.bounds.Nodes)
+	var room [maxNodes]*view
+	views := room[:m.bounds.Nodes]
 	for i := range views {
 		views[i] = &m.locals.at(s.nodes[i]).view
 	}

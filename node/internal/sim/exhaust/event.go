@@ -15,7 +15,7 @@ const (
 	evRead                     // read arg comes to node
 	evCrash                    // node crashes and starts again; arg: what outlives it
 	evBreak                    // the connection of route arg breaks
-	evNotice                   // node notices that its chain connection to node arg broke
+	evNotice                   // node notices that its chain connection to its successor, arg, broke
 	evTicks                    // time passes for node
 	evRewrite                  // node puts its replica into the log once more
 	eventKinds
@@ -35,7 +35,8 @@ func unpack(v uint32) event {
 }
 
 // learned packs which register the decision stands in, and the number of the decision there. A decision changes nothing
-// before somebody learns of it, so it is made when the first does.
+// before somebody learns of it, so it is made when the first does. After that nobody learns of an older one but from a message: who has not heard of
+// the newest is in all that it does before everything that the newest leads to, and so could have learned of the older one before.
 func learned(register uint32, decision int) uint32 { return register<<4 | uint32(decision) }
 
 // events calls yield with all that may happen in s. What would change nothing is left out.
@@ -48,8 +49,8 @@ func (s *state) events(m *model, yield func(event)) {
 	for i := range m.bounds.Nodes {
 		v := &m.locals.at(s.nodes[i]).view
 		node := uint8(i)
-		for e := int(v.newest); e < len(reg.chain); e++ {
-			yield(event{evLearn, node, learned(s.register, e)})
+		if newest := len(reg.chain); int(v.newest) < newest {
+			yield(event{evLearn, node, learned(s.register, newest-1)})
 		}
 		for _, r := range decidable {
 			yield(event{evLearn, node, learned(r, len(m.registers[r].chain)-1)})
@@ -70,10 +71,9 @@ func (s *state) events(m *model, yield func(event)) {
 				}
 			}
 		}
-		for j := range m.bounds.Nodes {
-			if s.notices[i]&(1<<j) != 0 {
-				yield(event{evNotice, node, uint32(j)})
-			}
+		if s.notices&(1<<i) != 0 {
+			c, _ := reg.chain.At(v.newest)
+			yield(event{evNotice, node, uint32(c.Successor(shard.NodeID(i + 1)))})
 		}
 		if s.ticks < uint8(m.bounds.Ticks) {
 			yield(event{evTicks, node, 0})
@@ -99,7 +99,8 @@ func (s *state) decidable(m *model, from uint32, to []uint32) []uint32 {
 }
 
 // asked yields what clients may ask of a node. The writes differ in nothing but their names, and so do the reads: they
-// are asked in order. One that would be refused is as if it had not been asked.
+// are asked in order. One that would be refused is as if it had not been asked. Nor is the last read while there is nothing
+// that it could miss.
 func (s *state) asked(m *model, node uint8, v *view, yield func(event)) {
 	if !v.active {
 		return
@@ -107,9 +108,20 @@ func (s *state) asked(m *model, node uint8, v *view, yield func(event)) {
 	if w := next(s.writes[:m.bounds.Writes]); w >= 0 && v.head {
 		yield(event{evWrite, node, uint32(w)})
 	}
-	if r := next(s.reads[:m.bounds.Reads]); r >= 0 {
+	if r := next(s.reads[:m.bounds.Reads]); r >= 0 && (r+1 < m.bounds.Reads || s.mustSee() != 0) {
 		yield(event{evRead, node, uint32(r)})
 	}
+}
+
+// mustSee is what a read that is asked now must see.
+func (s *state) mustSee() set {
+	must := s.seen
+	for w, st := range s.writes {
+		if st == acknowledged {
+			must |= 1 << w
+		}
+	}
+	return must
 }
 
 func next(ops []status) int {
@@ -167,12 +179,7 @@ func (s *state) pass(m *model, e event) error {
 		return s.happen(m, i, input{inWrite, e.arg})
 	case evRead:
 		s.reads[e.arg], s.at[maxWrites+e.arg] = waiting, e.node
-		s.must[e.arg] = s.seen
-		for w, st := range s.writes {
-			if st == acknowledged {
-				s.must[e.arg] |= 1 << w
-			}
-		}
+		s.must[e.arg] = s.mustSee()
 		return s.happen(m, i, input{inRead, e.arg})
 	case evCrash:
 		s.crash(m, i)
@@ -182,11 +189,11 @@ func (s *state) pass(m *model, e event) error {
 		r := route(e.arg)
 		s.cut(r)
 		if r.traffic() == shard.ChainTraffic {
-			s.notices[r.from()] |= 1 << r.to()
+			s.broke(m, r.from(), r.to())
 		}
 	case evNotice:
-		s.notices[i] &^= 1 << e.arg
-		return s.happen(m, i, input{inNotice, e.arg + 1})
+		s.notices &^= 1 << i
+		return s.happen(m, i, input{inNotice, e.arg})
 	case evTicks:
 		s.ticks++
 		return s.happen(m, i, input{inTicks, 0})
@@ -195,6 +202,16 @@ func (s *state) pass(m *model, e event) error {
 		return s.happen(m, i, input{inRewrite, 0})
 	}
 	return nil
+}
+
+// broke notes that the chain connection from a node to another broke. The sender notices it before its next configuration, or never;
+// it makes a difference where the other is its successor.
+func (s *state) broke(m *model, from, to int) {
+	v := &m.locals.at(s.nodes[from]).view
+	c, _ := m.registers[s.register].chain.At(v.newest)
+	if v.active && c.Successor(shard.NodeID(from+1)) == shard.NodeID(to+1) {
+		s.notices |= 1 << from
+	}
 }
 
 // crash takes away what a node loses beside its own state: what was sent to it, its clients, its connections.
@@ -211,11 +228,9 @@ func (s *state) crash(m *model, i int) {
 		kept = append(kept, q)
 	}
 	s.queues = kept
-	s.notices[i] = 0
+	s.notices &^= 1 << i
 	for j := range m.bounds.Nodes {
-		if j != i {
-			s.notices[j] |= 1 << i
-		}
+		s.broke(m, j, i)
 	}
 	for w := range s.writes {
 		if s.writes[w] == waiting && s.at[w] == uint8(i) {

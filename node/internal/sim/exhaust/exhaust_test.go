@@ -37,7 +37,8 @@ func TestTinyBounds(t *testing.T) {
 		{Nodes: 2, Writes: 1, Reads: 1, Decisions: 1, Ticks: 1},
 		{Nodes: 2, Writes: 1, Decisions: 1, Rewrites: 1},
 		{Nodes: 2, Writes: 1, Decisions: 2, Free: true},
-		{Nodes: 3, Decisions: 2},
+		{Nodes: 3, Writes: 1, Reads: 1, Decisions: 2},
+		{Nodes: 3, Writes: 1, Decisions: 1, Crashes: 1},
 	} {
 		t.Run(b.String(), func(t *testing.T) { visit(t, b) })
 	}

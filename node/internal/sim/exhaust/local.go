@@ -20,7 +20,7 @@ type model struct {
 	chains    []shard.Chain // that nodes are told of decisions with
 	registers []register
 
-	messages *names[shard.Message]
+	messages *names[*shard.Message]
 	entries  *names[shard.Entry]
 	locals   *names[*local]
 	steps    memo[*step]
@@ -37,7 +37,7 @@ func newModel(b Bounds) *model {
 		members = append(members, shard.NodeID(i+1))
 	}
 	m := &model{
-		bounds: b, messages: newNames[shard.Message](), entries: newNames[shard.Entry](), locals: newNames[*local](),
+		bounds: b, messages: newNames[*shard.Message](), entries: newNames[shard.Entry](), locals: newNames[*local](),
 		genesis: &sequencer.Genesis{Cluster: "exhaust", Ring: sequencer.NewRing(2), Initial: []shard.Configuration{
 			{Shard: 1, Epoch: 1, Members: members}, {Shard: 2, Epoch: 1, Members: []shard.NodeID{sequencerNode}},
 		}},
@@ -136,7 +136,7 @@ func (m *model) result(s *step, n *node, origin local) {
 }
 
 func (m *model) message(msg shard.Message) uint32 {
-	return m.messages.name(printOf(spell(nil, msg)), func() shard.Message { return msg })
+	return m.messages.name(printOf(spell(nil, msg)), func() *shard.Message { return &msg })
 }
 
 func (m *model) entry(e shard.Entry) uint16 {
@@ -151,9 +151,15 @@ func (m *model) entry(e shard.Entry) uint16 {
 func (m *model) local(n *node, origin local) *local {
 	b := binary.AppendUvarint(nil, uint64(n.id))
 	b = binary.AppendUvarint(b, n.boot)
-	b = binary.AppendUvarint(b, uint64(n.synced))
 	b = spell(b, n.applied)
-	for _, r := range n.log {
+	// Of what is durable counts what it says, not in how many records: what a start would make of it, and what the checks do.
+	stored, err := replay(n.log[:n.synced])
+	if err != nil {
+		n.fail(err)
+	}
+	b = spell(b, stored)
+	b = spell(b, n.fold(n.log[:n.synced]))
+	for _, r := range n.log[n.synced:] {
 		b = shard.AppendBytes(b, shard.AppendRecord(nil, r))
 	}
 	b = spell(b, n.host)

@@ -36,27 +36,3 @@ func covered(m *shard.Message) bool {
 	}
 	return m.To == sequencerNode
 }
-
-// spent reports whether a message that changes nothing now never will, at a receiver that looks like v. Then it may as
-// well arrive at once.
-//
-//   - Below the receiver's promise everything is refused, for ever.
-//   - Askings are made before they are answered, and their numbers never come again. The latter is the core's to see to: an answer is spent
-//     only where its receiver has given out its number in its present life, or a higher one.
-//   - What belongs to a link belongs to no later one, and a handshake that was overtaken stays so.
-//
-// What is left may count later: a fence that comes before its receiver is ACTIVE, a wedge, a fetch.
-func spent(m *shard.Message, v *view) bool {
-	if m.Epoch != v.newest {
-		return m.Epoch < v.newest
-	}
-	switch m.Kind {
-	case shard.MsgFence, shard.MsgWedge, shard.MsgFetch:
-		return false
-	case shard.MsgFenced, shard.MsgWedged, shard.MsgFetched:
-		return m.Number <= v.given
-	case shard.MsgConnected, shard.MsgHandBack, shard.MsgAck, shard.MsgRefuse:
-		return m.Link.Ask <= v.given
-	}
-	return true
-}

@@ -93,12 +93,10 @@ type seed struct {
 func (m *model) start(id shard.NodeID, s seed) *node {
 	n := &node{m: m, id: id, boot: s.boot, log: slices.Clone(s.log), synced: len(s.log), applied: s.applied, numbers: shard.NewNumbers(s.boot)}
 	n.guarded(func() {
-		var stored shard.Stored
-		for _, r := range n.log {
-			if err := stored.Replay(r); err != nil {
-				n.fail(fmt.Errorf("the log cannot be replayed: %w", err))
-				return
-			}
+		stored, err := replay(n.log)
+		if err != nil {
+			n.fail(err)
+			return
 		}
 		if at := shard.Seqno(len(n.applied)); at > 0 {
 			hash, _ := stored.HashAt(at)
@@ -110,7 +108,6 @@ func (m *model) start(id shard.NodeID, s seed) *node {
 		opt := m.options
 		opt.Replica.Self, opt.Replica.Numbers = id, n.numbers
 		n.renumber(stored.Chain)
-		var err error
 		if n.host, err = engine.NewHost(opt, map[shard.ID]engine.Recovered{1: {Stored: stored, Register: m.register}}); err != nil {
 			n.fail(err)
 			return
@@ -118,6 +115,16 @@ func (m *model) start(id shard.NodeID, s seed) *node {
 		n.work()
 	})
 	return n
+}
+
+// replay reads a log back, as a node does when it comes up.
+func replay(log []shard.Record) (stored shard.Stored, err error) {
+	for _, r := range log {
+		if err := stored.Replay(r); err != nil {
+			return stored, fmt.Errorf("the log cannot be replayed: %w", err)
+		}
+	}
+	return stored, nil
 }
 
 // take gives the process one input and does what it wants done.
@@ -128,7 +135,7 @@ func (n *node) take(in input) effect {
 		case inStep:
 			msg := n.m.messages.at(in.arg)
 			n.renumber(msg.Chain)
-			n.host.Step(msg)
+			n.host.Step(*msg)
 		case inLearn:
 			chain := n.m.chains[in.arg]
 			n.renumber(chain)

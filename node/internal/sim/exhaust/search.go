@@ -3,6 +3,7 @@ package exhaust
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,11 +122,12 @@ func (s *search) first() (*state, error) {
 
 // meet notes a state. It reports false where it was met before.
 func (s *search) meet(st *state, parent uint32, by event) (found, bool) {
-	b := st.append(make([]byte, 0, 64), s.model)
+	var room [256]byte
+	b := st.append(room[:0], s.model)
 	if !s.visited.add(xxhash.Sum64(b)) {
 		return found{}, false
 	}
-	return found{number: s.parents.add([2]uint32{parent, by.pack()}), state: b}, true
+	return found{number: s.parents.add([2]uint32{parent, by.pack()}), state: slices.Clone(b)}, true
 }
 
 // batch is how many states a worker takes at once.
@@ -138,21 +140,20 @@ func (s *search) level(level []found) (next []found) {
 	var mu sync.Mutex
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			var mine []found
-			var from state
+			w := worker{search: s}
 			for {
 				begin := int(taken.Add(batch)) - batch
 				if begin >= len(level) || s.stopped() {
 					break
 				}
 				for i := begin; i < min(begin+batch, len(level)); i++ {
-					from.decode(level[i].state, s.model)
-					s.expand(&from, level[i].number, &mine)
+					w.from.decode(level[i].state, s.model)
+					w.expand(level[i].number)
 					level[i].state = nil
 				}
 			}
 			mu.Lock()
-			next = append(next, mine...)
+			next = append(next, w.next...)
 			mu.Unlock()
 		})
 	}
@@ -166,35 +167,44 @@ func (s *search) stopped() bool {
 	return s.violation != nil || s.full.Load()
 }
 
-// expand tries all events in one state.
-func (s *search) expand(from *state, number uint32, next *[]found) {
-	if from.resting(s.model) {
-		s.resting.Add(1)
-		if err := from.settles(s.model); err != nil {
-			s.violated(err, number, event{kind: eventKinds})
+// worker is what one goroutine of a search has to itself.
+type worker struct {
+	*search
+	from, to state
+	next     []found
+}
+
+// expand tries all events in the state from.
+func (w *worker) expand(number uint32) {
+	if w.from.resting(w.model) {
+		w.resting.Add(1)
+		if err := w.from.settles(w.model); err != nil {
+			w.violated(err, number, event{kind: eventKinds})
 			return
 		}
 	}
-	from.events(s.model, func(e event) {
-		s.steps.Add(1)
-		to := from.clone()
-		err := to.pass(s.model, e)
+	w.from.events(w.model, func(e event) {
+		w.steps.Add(1)
+		w.to.become(&w.from)
+		err := w.to.pass(w.model, e)
 		if err == nil {
-			to.tidy(s.model)
-			f, isNew := s.meet(to, number, e)
+			err = w.to.tidy(w.model)
+		}
+		if err == nil {
+			f, isNew := w.meet(&w.to, number, e)
 			if !isNew {
 				return
 			}
-			s.events[e.kind].Add(1)
-			if err = to.judge(s.model); err == nil {
-				*next = append(*next, f)
-				if s.limit > 0 && int(f.number) >= s.limit {
-					s.full.Store(true)
+			w.events[e.kind].Add(1)
+			if err = w.to.judge(w.model); err == nil {
+				w.next = append(w.next, f)
+				if w.limit > 0 && int(f.number) >= w.limit {
+					w.full.Store(true)
 				}
 				return
 			}
 		}
-		s.violated(err, number, e)
+		w.violated(err, number, e)
 	})
 }
 

@@ -27,7 +27,7 @@ type state struct {
 	breaks   uint8
 	ticks    uint8
 	rewrites uint8
-	notices  [maxNodes]uint8 // notices[i] has bit j: node i has not noticed that its chain connection to j broke
+	notices  uint8 // bit i: node i has not noticed yet that its chain connection to its successor broke
 	writes   [maxWrites]status
 	reads    [maxReads]status
 	at       [maxWrites + maxReads]uint8 // where a waiting operation waits
@@ -35,6 +35,7 @@ type state struct {
 	must   [maxReads]set
 	seen   set // by any read that was answered
 	queues []queue
+	room   []uint32 // where decode puts what is under way
 }
 
 func (s *state) append(b []byte, m *model) []byte {
@@ -42,8 +43,7 @@ func (s *state) append(b []byte, m *model) []byte {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = binary.AppendUvarint(b, uint64(s.register))
-	b = append(b, s.crashes, s.breaks, s.ticks, s.rewrites, byte(s.seen))
-	b = append(b, s.notices[:m.bounds.Nodes]...)
+	b = append(b, s.crashes, s.breaks, s.ticks, s.rewrites, s.notices, byte(s.seen))
 	for i, w := range s.writes[:m.bounds.Writes] {
 		b = append(b, byte(w)|s.at[i]<<4)
 	}
@@ -71,15 +71,12 @@ func (s *state) decode(b []byte, m *model) {
 		b = b[1:]
 		return v
 	}
-	*s = state{queues: s.queues[:0]}
+	*s = state{queues: s.queues[:0], room: s.room[:0]}
 	for i := range m.bounds.Nodes {
 		s.nodes[i] = number()
 	}
 	s.register = number()
-	s.crashes, s.breaks, s.ticks, s.rewrites, s.seen = octet(), octet(), octet(), octet(), set(octet())
-	for i := range m.bounds.Nodes {
-		s.notices[i] = octet()
-	}
+	s.crashes, s.breaks, s.ticks, s.rewrites, s.notices, s.seen = octet(), octet(), octet(), octet(), octet(), set(octet())
 	for i := range m.bounds.Writes {
 		v := octet()
 		s.writes[i], s.at[i] = status(v&15), v>>4
@@ -89,19 +86,27 @@ func (s *state) decode(b []byte, m *model) {
 		s.reads[i], s.at[maxWrites+i], s.must[i] = status(v&15), v>>4, set(octet())
 	}
 	for len(b) > 0 {
-		q := queue{route: route(octet()), age: octet(), messages: make([]uint32, octet())}
-		for i := range q.messages {
-			q.messages[i] = number()
+		q := queue{route: route(octet()), age: octet()}
+		begin := len(s.room)
+		for range octet() {
+			s.room = append(s.room, number())
 		}
+		q.messages = s.room[begin:len(s.room):len(s.room)]
 		s.queues = append(s.queues, q)
 	}
 }
 
-// clone copies s so that one of the two may change.
+// become makes s a copy of another state, of which it shares nothing that changes.
+func (s *state) become(other *state) {
+	queues, room := append(s.queues[:0], other.queues...), s.room // the messages of a queue are replaced, never changed
+	*s = *other
+	s.queues, s.room = queues, room
+}
+
 func (s *state) clone() *state {
-	c := *s
-	c.queues = slices.Clone(s.queues) // their messages are replaced, never changed
-	return &c
+	c := &state{}
+	c.become(s)
+	return c
 }
 
 // find is where the queue of a route and age stands or belongs.
@@ -129,6 +134,15 @@ func (s *state) pop(i int) {
 	}
 }
 
+// drop takes the message at a place out of a queue.
+func (s *state) drop(i, place int) {
+	if q := &s.queues[i]; len(q.messages) > 1 {
+		q.messages = slices.Delete(slices.Clone(q.messages), place, place+1)
+	} else {
+		s.queues = slices.Delete(s.queues, i, i+1)
+	}
+}
+
 // cut breaks the present connection of a route.
 func (s *state) cut(r route) {
 	for i := range s.queues {
@@ -143,6 +157,9 @@ func (s *state) happen(m *model, i int, in input) error {
 	st := m.try(m.locals.at(s.nodes[i]), in)
 	if st.err != nil {
 		return st.err
+	}
+	if st.to.view.newest > m.locals.at(s.nodes[i]).view.newest {
+		s.notices &^= 1 << i
 	}
 	s.nodes[i] = st.to.number
 	for _, p := range st.sends {
@@ -186,18 +203,4 @@ func (s *state) answer(m *model, a answer) error {
 		s.seen |= a.seen
 	}
 	return nil
-}
-
-// tidy lets messages arrive that count for nothing, now and later.
-func (s *state) tidy(m *model) {
-	for i := 0; i < len(s.queues); {
-		q := s.queues[i]
-		first := q.messages[0]
-		to := m.locals.at(s.nodes[q.route.to()])
-		if msg := m.messages.at(first); spent(&msg, &to.view) && m.try(to, input{inStep, first}).idle {
-			s.pop(i)
-			continue // with what stands there now
-		}
-		i++
-	}
 }

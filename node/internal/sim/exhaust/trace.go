@@ -87,10 +87,9 @@ func (s *search) trace() []string {
 		before := st.clone()
 		err := st.pass(s.model, e)
 		lines = append(lines, fmt.Sprintf("%d. %s%s", i+1, line, st.news(s.model, before)))
-		if err != nil {
+		if err != nil || st.tidy(s.model) != nil {
 			break
 		}
-		st.tidy(s.model)
 	}
 	return append(lines, "then: "+s.violation.Error())
 }
@@ -102,7 +101,7 @@ func (s *state) tell(m *model, e event) string {
 	case evDeliver:
 		q := s.queues[e.arg]
 		msg := m.messages.at(q.messages[0])
-		return map[bool]string{true: "over an old connection: "}[q.age > 0] + describe(m, &msg) + " arrives"
+		return map[bool]string{true: "over an old connection: "}[q.age > 0] + describe(m, msg) + " arrives"
 	case evLearn:
 		reg := m.registers[e.arg>>4]
 		c := reg.chain[e.arg&15]
@@ -118,7 +117,7 @@ func (s *state) tell(m *model, e event) string {
 	case evBreak:
 		return fmt.Sprintf("the connection from %s to %s for traffic %d breaks", n, name(shard.NodeID(route(e.arg).to()+1)), route(e.arg).traffic())
 	case evNotice:
-		return fmt.Sprintf("%s notices that its connection to %s broke", n, name(shard.NodeID(e.arg+1)))
+		return fmt.Sprintf("%s notices that its connection to %s broke", n, name(shard.NodeID(e.arg)))
 	case evTicks:
 		return fmt.Sprintf("time passes for %s", n)
 	case evRewrite:
