@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/node/internal/sim/check"
+	"github.com/ringward/ringward/node/internal/sim/exhaust"
 	"github.com/ringward/ringward/shard/mutant"
 )
 
@@ -37,30 +38,23 @@ type Kill struct {
 	Elapsed time.Duration
 }
 
-// trap is where a mutant is caught that the plain mix does not catch soon.
+// trap is where a mutant is caught that the plain mix does not catch soon: one of these.
 type trap struct {
-	swarm string // the families of faults that bring it out
-	// Or the test that it fails, the package that the test is in, and its flags.
+	swarm  string          // the families of faults that bring it out
+	bounds *exhaust.Bounds // within which the exhaustive check finds it
+	// Or the test that it fails, and the package that the test is in.
 	test, pkg string
-	flags     []string
-}
-
-// returning are bounds of the exhaustive check within which nodes that were left out are taken back.
-func returning(writes int) trap {
-	return trap{test: "TestExhaustive", pkg: "node/internal/sim/exhaust", flags: []string{
-		"-exhaust.nodes=2", "-exhaust.reads=0", "-exhaust.decisions=3", "-exhaust.grow=true", fmt.Sprintf("-exhaust.writes=%d", writes),
-	}}
 }
 
 // traps are set for the mutants that need one. As long as the sequencer only ever takes members out, the head of a new configuration was a
-// member of all before, so that its own history is one to inherit: what is misread of section 5.1 and 5.2 shows only where nodes are
-// taken back, which the exhaustive check does.
+// member of all before, so that its own history is one to inherit: what is misread of sections 5.1 and 5.2 shows only where any
+// nodes may follow, as in the exhaustive check. And a wedge that leaves older configurations out costs no more than a refusal later.
 var traps = map[mutant.Mutant]trap{
 	mutant.WedgeTwoConfigurations: {test: "TestTranscripts/asking", pkg: "wedge"},
-	mutant.LongestHistory:         returning(2),
-	mutant.WalkBackStopsAtPending: returning(1),
-	mutant.NoWalkBack:             returning(1),
-	mutant.CutAtLength:            returning(2),
+	mutant.LongestHistory:         {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
+	mutant.WalkBackStopsAtPending: {bounds: &exhaust.Bounds{Nodes: 2, Writes: 1, Decisions: 3, Free: true}},
+	mutant.NoWalkBack:             {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
+	mutant.CutAtLength:            {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
 
 	mutant.FailedSyncRetried:   onDisk,
 	mutant.SegmentNotSynced:    onDisk,
@@ -119,24 +113,34 @@ func (h Hunt) one(ctx context.Context, d mutant.Description) (Kill, error) {
 	if at.test != "" {
 		failed, err := failsTest(ctx, d.Name, at)
 		if failed {
-			k.By, k.How = at.test, strings.Join(append([]string{"in " + at.pkg}, at.flags...), " ")
+			k.By, k.How = at.test, "in "+at.pkg
 		}
 		return k, err
 	}
-	k.Swarm = at.swarm
-	c := Campaign{First: 1, Seeds: h.Seeds, Workers: h.Workers, Every: time.Second}
-	if at.swarm != "" {
-		var err error
-		if c.Options.Swarm, err = ParseFamilies(at.swarm); err != nil {
-			return k, err
-		}
-	}
-	if h.Progress != nil {
-		c.Progress = func(f Figures) { h.Progress(fmt.Sprintf("%s: %v", d.Name, f)) }
-	}
 	mutant.Set(d.Mutant)
-	_, err := c.Run(ctx)
-	mutant.Set(mutant.None)
+	defer mutant.Set(mutant.None)
+	if at.bounds != nil {
+		r, err := exhaust.Run(*at.bounds, 0, nil)
+		if err == nil && r.Violation != nil {
+			k.By, k.How = "exhaustive check", firstLine(r.Violation.Error())
+		}
+		return k, err
+	}
+	return h.seeds(ctx, k, at.swarm)
+}
+
+// seeds lives through seeds until one fails.
+func (h Hunt) seeds(ctx context.Context, k Kill, swarm string) (Kill, error) {
+	families, err := ParseFamilies(swarm)
+	if err != nil {
+		return k, err
+	}
+	k.Swarm = swarm
+	c := Campaign{First: 1, Seeds: h.Seeds, Workers: h.Workers, Every: time.Second, Options: Options{Swarm: families}}
+	if h.Progress != nil {
+		c.Progress = func(f Figures) { h.Progress(fmt.Sprintf("%s: %v", k.Name, f)) }
+	}
+	_, err = c.Run(ctx)
 	if f := new(Failure); errors.As(err, &f) {
 		k.By, k.How, k.Seed = fmt.Sprintf("invariant %d", f.Invariant), check.Sentence(f.Invariant), f.Seed
 		if f.Invariant == 0 {
@@ -153,8 +157,7 @@ func firstLine(s string) string {
 
 // failsTest runs a test in a process of its own that begins with the mutant. It needs the Go toolchain and the source tree.
 func failsTest(ctx context.Context, name string, at trap) (bool, error) {
-	args := append([]string{"test", "-count=1", "-tags", "mutants", "-run", at.test, module + at.pkg}, at.flags...)
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-tags", "mutants", "-run", at.test, module+at.pkg)
 	cmd.Env = append(os.Environ(), mutant.Environment+"="+name)
 	out, err := cmd.CombinedOutput()
 	switch {

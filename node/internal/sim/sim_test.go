@@ -3,14 +3,12 @@ package sim
 import (
 	"errors"
 	"flag"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
 )
 
 var (
-	oneSeed   = flag.Uint64("sim.seed", 1, "the seed that TestSeed lives through")
 	seeds     = flag.Uint64("sim.seeds", 1000, "how many seeds TestSeeds lives through")
 	firstSeed = flag.Uint64("sim.first", 1, "the first seed of TestSeeds")
 )
@@ -24,19 +22,7 @@ func TestSeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// TestSeed lives through one seed, and with -v shows all of it.
-func TestSeed(t *testing.T) {
-	o := Options{Seed: *oneSeed}
-	if testing.Verbose() {
-		o.Trace = os.Stdout
-	}
-	r, err := Run(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%+v", *r)
+	reached(t, &figures)
 }
 
 // TestSameSeedSameTrace repeats seeds: nothing but the seed may decide anything.
