@@ -20,12 +20,13 @@ type contents interface {
 type modelContents struct {
 	visible map[string]string
 	batch   map[string]*string // written since the last Commit; nil: deleted
+	undo    map[string]*string // what the last Commit replaced; nil: nothing was there
 }
 
 var _ contents = (*modelContents)(nil)
 
 func newModelContents(flushed map[string]string) *modelContents {
-	c := &modelContents{visible: map[string]string{}, batch: map[string]*string{}}
+	c := &modelContents{visible: map[string]string{}, batch: map[string]*string{}, undo: map[string]*string{}}
 	maps.Copy(c.visible, flushed)
 	return c
 }
@@ -67,9 +68,23 @@ func (c *modelContents) Scan(prefix []byte, f func(key, value []byte) error) err
 }
 
 func (c *modelContents) Commit() error {
+	clear(c.undo)
+	for k := range c.batch {
+		c.undo[k] = nil
+		if v, ok := c.visible[k]; ok {
+			c.undo[k] = &v
+		}
+	}
 	merge(c.visible, c.batch)
 	clear(c.batch)
 	return nil
+}
+
+// before is what was visible before the last Commit.
+func (c *modelContents) before() map[string]string {
+	earlier := maps.Clone(c.visible)
+	merge(earlier, c.undo)
+	return earlier
 }
 
 func merge(into map[string]string, batch map[string]*string) {

@@ -160,11 +160,23 @@ func (m *model) trim() (held []shard.ID, err error) {
 	if err := m.try(writeFails); err != nil {
 		return nil, err
 	}
-	for id, c := range m.shown {
-		m.flushed[id] = maps.Clone(c.visible)
-		if m.flushedTo[id], _, err = shard.AppliedPosition(c); err != nil {
+	// A flush holds whole commits, and need not hold the last, but what was flushed before.
+	earlier := chance(m.w.random.disk, 0.3)
+	for _, id := range slices.Sorted(maps.Keys(m.shown)) {
+		c := newModelContents(m.shown[id].visible)
+		to, _, err := shard.AppliedPosition(c)
+		if err != nil {
 			return nil, err
 		}
+		if earlier {
+			before := newModelContents(m.shown[id].before())
+			if at, _, err := shard.AppliedPosition(before); err != nil {
+				return nil, err
+			} else if at >= m.flushedTo[id] {
+				c, to = before, at
+			}
+		}
+		m.flushed[id], m.flushedTo[id] = c.visible, to
 	}
 	if m.synced < m.end() {
 		return nil, nil // an activation counts here only once it is durable
