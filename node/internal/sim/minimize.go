@@ -96,7 +96,7 @@ func (m *Minimizer) tell(format string, args ...any) {
 
 // WriteSchedule lists the faults that led to the failure.
 func (f *Failure) WriteSchedule(w io.Writer) {
-	fmt.Fprintf(w, "%d faults led to it:\n", len(f.Faults))
+	fmt.Fprintf(w, "faults that led to it: %d\n", len(f.Faults))
 	for _, fault := range f.Faults {
 		fmt.Fprintln(w, fault)
 	}

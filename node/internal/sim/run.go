@@ -66,7 +66,11 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
-	return fmt.Sprintf("%4d  tick %s  %v: %s", f.Number, f.Moment, f.Kind, strings.Join(f.What, "; "))
+	line := fmt.Sprintf("%4d  tick %s  %v", f.Number, f.Moment, f.Kind)
+	if len(f.What) > 0 {
+		line += ": " + strings.Join(f.What, "; ")
+	}
+	return line
 }
 
 // Failure is how a run went wrong.
@@ -100,13 +104,10 @@ func (f *Failure) Error() string {
 	return b.String()
 }
 
-// sameAs reports whether two failures look like the work of one bug: the same invariant, and the same words about it but
-// for the numbers in them. What a stuck run or a history tells is all numbers.
+// sameAs reports whether two failures look like the work of one bug: the same invariant, and where that is what nodes check
+// themselves, the same words but for the numbers in them. The words of the others depend on who saw it first.
 func (f *Failure) sameAs(g *Failure) bool {
-	if f.Invariant != g.Invariant {
-		return false
-	}
-	return f.Invariant >= 7 || withoutNumbers(f.Reason) == withoutNumbers(g.Reason)
+	return f.Invariant == g.Invariant && (f.Invariant > 0 || withoutNumbers(f.Reason) == withoutNumbers(g.Reason))
 }
 
 func withoutNumbers(s string) string {

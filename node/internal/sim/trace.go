@@ -65,7 +65,7 @@ func (t *trace) mix(numbers ...uint64) {
 // note adds a line in words. What a fault does at once belongs to its description.
 func (t *trace) note(n *node, id shard.ID, words string) {
 	t.add(n, id, happening{what: words})
-	if f := t.world.faults.told(); f != nil {
+	if f := t.world.faults.told(); f != nil && !strings.HasPrefix(words, "answers client") {
 		f.What = append(f.What, strings.Join(strings.Fields(t.last[(t.count-1)%remembered].String())[2:], " "))
 	}
 }
