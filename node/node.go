@@ -114,7 +114,7 @@ func (n *Node) startNetwork() (err error) {
 	if n.gossip, err = gossip.Open(gossip.Options{
 		Node: self, Boot: n.store.Boot(), Name: n.cfg.Name, Address: n.address(), Cluster: n.cluster(),
 		Bind: n.cfg.Gossip, Advertise: n.cfg.GossipAdvertise, Join: n.cfg.Join, Key: n.cfg.Secret(), Insecure: n.cfg.Insecure,
-		Connect: n.cfg.connect(), OnHint: n.hint, Logger: n.log,
+		Connect: n.cfg.connect(), OnHint: n.hint, OnTwin: n.retire, Logger: n.log,
 	}); err != nil {
 		return err
 	}
@@ -161,6 +161,16 @@ func (n *Node) Err() error {
 	default:
 		return nil
 	}
+}
+
+// retire ends the node for good: others know of a higher boot count of it, so its directory is an old one that was put
+// back, or copied, and lacks what the node has promised and accepted since.
+func (n *Node) retire(boot uint64) {
+	n.goroutine(func() {
+		err := fmt.Errorf("node %v has been up for the %d. time, and its directory %s counts %d: it is an old one, put back or copied, and may have forgotten what it promised; "+
+			"it does not start again: give the node an empty directory", n.store.Node(), boot, n.cfg.Dir, n.store.Boot())
+		n.fail(errors.Join(err, n.store.Retire(err.Error())))
+	})
 }
 
 // fail stops the protocol at once: after a failed fsync or a broken invariant nothing this node says could be

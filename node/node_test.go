@@ -273,3 +273,50 @@ func TestLogIsBounded(t *testing.T) {
 		t.Fatalf("after trim and restart: %d bytes, %v", len(got.Data), err)
 	}
 }
+
+// TestOldDirectoryIsRetired puts the directory of a node back as it was before its last start. The others know of that
+// start: the node stops, and does not start again.
+func TestOldDirectoryIsRetired(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	c := newNodes(t, vfs.NewMem(), mem)
+	c.init(c.genesis("test", 1, 2))
+	c.stop(1)
+	image := mem.CrashClone(vfs.CrashCloneCfg{})
+	for range 2 {
+		c.start(1)
+		awaitBoot(t, c.nodes[0], c.nodes[1]) // before it ends
+		c.stop(1)
+	}
+
+	c.disks[1] = image
+	c.start(1)
+	<-c.nodes[1].Done()
+	if err := c.nodes[1].Err(); err == nil || !strings.Contains(err.Error(), "it is an old one, put back or copied") {
+		t.Errorf("the node stopped with %v, want it to say that its directory is an old one", err)
+	}
+	c.stop(1)
+	if n, err := start(t.Context(), c.cfgs[1], image); err == nil || !strings.Contains(err.Error(), "is retired") {
+		if n != nil {
+			c.nodes[1] = n
+		}
+		t.Errorf("the next start returned %v, want it refused", err)
+	}
+}
+
+// awaitBoot waits until at has heard of the present boot of n.
+func awaitBoot(t *testing.T, at, n *Node) {
+	t.Helper()
+	for {
+		news := at.gossip.Changed()
+		for _, x := range at.gossip.Nodes() {
+			if x.ID == n.store.Node() && x.Boot == n.store.Boot() {
+				return
+			}
+		}
+		select {
+		case <-news:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("node %v has not heard of boot %d of node %v", at.store.Node(), n.store.Boot(), n.store.Node())
+		}
+	}
+}

@@ -100,6 +100,9 @@ func (d delegate) note(n Node) {
 		level = slog.LevelDebug // comes with each exchange with a node that has no cluster yet
 	case errors.Is(err, errTwin):
 		level = slog.LevelError
+		if d.onTwin != nil && d.ctx.Err() == nil {
+			d.onTwin(n.Boot)
+		}
 	}
 	d.log.Log(d.ctx, level, "gossip about a node is ignored", "node", n.ID, "name", n.Name, "boot", n.Boot, "address", n.Address, "reason", err)
 }

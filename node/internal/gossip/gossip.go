@@ -36,6 +36,9 @@ type Options struct {
 	// newest chain so far, except that two calls at once may come in either order. It must
 	// not wait, nor call Close. It may be called before Open returns, never after Close has.
 	OnHint func(shard.Chain)
+	// OnTwin is told that others know of a higher boot count of this node: its data directory is not the newest
+	// of its id. It must not wait. It may be called more than once, and before Open returns.
+	OnTwin func(boot uint64)
 	Logger *slog.Logger
 }
 
@@ -47,6 +50,7 @@ type Gossip struct {
 	queue  memberlist.TransmitLimitedQueue
 	seeds  []string
 	onHint func(shard.Chain)
+	onTwin func(boot uint64)
 
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
@@ -92,7 +96,7 @@ func open(o Options, p pace) (*Gossip, error) {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	g := &Gossip{
-		log: o.Logger.With("component", "gossip"), table: newTable(self), seeds: o.Join, onHint: o.OnHint,
+		log: o.Logger.With("component", "gossip"), table: newTable(self), seeds: o.Join, onHint: o.OnHint, onTwin: o.OnTwin,
 		announce: make(chan struct{}, 1), pace: p,
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())

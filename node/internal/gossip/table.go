@@ -115,7 +115,7 @@ func foreign(a, b string) bool { return a != "" && b != "" && a != b }
 
 var (
 	errForeign = errors.New("of another cluster")
-	errTwin    = errors.New("another process runs with this node's id: a data directory must not be copied")
+	errTwin    = errors.New("this node has been up with a higher boot count: its data directory is an old one, put back or copied")
 	errFull    = fmt.Errorf("%d nodes are known already, the limit", maxNodes)
 )
 
@@ -126,7 +126,7 @@ func (t *table) learn(n Node) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n.ID == t.self.ID {
-		if n.Boot > t.self.Boot {
+		if n.Boot > t.self.Boot && !foreign(t.self.Cluster, n.Cluster) {
 			return errTwin
 		}
 		return nil

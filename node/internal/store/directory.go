@@ -33,6 +33,8 @@ type identity struct {
 	Boot uint64   `json:"boot"`
 	// Seed goes into the checksums of the log; see frame.go.
 	Seed uint64 `json:"seed,string"`
+	// Retired says why the directory is not to be opened any more; empty: it may be.
+	Retired string `json:"retired,omitempty"`
 }
 
 // nodeName is a node id as people read it.
@@ -115,6 +117,9 @@ func bootIdentity(fs vfs.FS, dir string, random io.Reader) (identity, error) {
 	id, exists, err := readIdentity(fs, dir)
 	if err != nil {
 		return identity{}, err
+	}
+	if id.Retired != "" {
+		return identity{}, fmt.Errorf("%s is retired: %s", dir, id.Retired)
 	}
 	if !exists {
 		if id, err = newIdentity(random); err != nil {

@@ -138,6 +138,13 @@ func (d *Disk) Node() shard.NodeID { return shard.NodeID(d.identity.Node) }
 // Boot implements Store.
 func (d *Disk) Boot() uint64 { return d.identity.Boot }
 
+// Retire implements Store.
+func (d *Disk) Retire(why string) error {
+	id := d.identity
+	id.Retired = why
+	return writeDocument(d.fs, d.path(identityName), "identity", id)
+}
+
 // Genesis implements Store.
 func (d *Disk) Genesis() *sequencer.Genesis { return d.genesis.Load() }
 

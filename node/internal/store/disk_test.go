@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -70,4 +71,23 @@ func TestConformanceOnDisk(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Directory {
 		return &onDisk{path: t.TempDir() + "/new/node"}
 	})
+}
+
+// TestRetired: what is retired is not opened again, also after a crash, and says why.
+func TestRetired(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	d, err := store.Open(mem, dir, small)
+	check(t, err)
+	check(t, d.Retire("it was put back"))
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	check(t, d.Close())
+	for name, fs := range map[string]vfs.FS{"closed": mem, "crashed": left} {
+		d, err := store.Open(fs, dir, small)
+		if err == nil {
+			d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "is retired: it was put back") {
+			t.Errorf("%s: Open returned %v, want the reason why it is retired", name, err)
+		}
+	}
 }

@@ -23,6 +23,10 @@ type Store interface {
 	// stays below 1<<shard.BootBits.
 	Boot() uint64
 
+	// Retire marks the directory durably as one that is not to be used any more, and says why. No Open accepts it
+	// from then on. It may be called at any time before Close.
+	Retire(why string) error
+
 	// Genesis is how the cluster began, nil until Init.
 	Genesis() *sequencer.Genesis
 	// Init accepts the genesis, durably and for ever, and makes the node's
