@@ -29,13 +29,20 @@ func (f *faults) forget(r *rand.Rand, id shard.ID, members []shard.NodeID) {
 	}
 	f.writers(r, id, 6, crash)
 	deaf := r.IntN(len(forgetful)) // it hears nothing of its successor, those before it do
+	held := chance(r, 0.6)
 	lasts := between{tick / 2, 6 * tick}.pick(r)
+	if chance(r, 0.5) {
+		// Something is still under way when the crash comes, and may arrive after the next handshake.
+		f.w.network.slow[way{members[deaf], members[deaf+1]}] = slowness{until: f.w.now + crash, extra: between{0, 3 * tick}}
+	}
 	f.w.after(crash, func() {
 		if f.w.calm {
 			return
 		}
 		n, successor := f.w.node(members[deaf]), f.w.node(members[deaf+1])
-		f.holdTraffic(n, []*node{successor}, shard.ChainTraffic, lasts)
+		if held {
+			f.holdTraffic(n, []*node{successor}, shard.ChainTraffic, lasts)
+		}
 		for _, m := range forgetful {
 			f.crashNode(f.w.node(m), between{millisecond, tick / 2}.pick(r))
 		}
