@@ -53,10 +53,11 @@
 // write answered to its client (at-answered), entries handed back (at-hand-back), a fence confirmed (at-fenced).
 //
 // Not simulated: messages changed on the way (the transport's checksums answer for them), nodes that lie, two processes on one
-// data directory, a node that joins, memory that runs out.
+// data directory or an old image of one (package store says what a node does about them), damage to what was synced last
+// before a crash (it looks like a torn write; here the node counts as lost), a node that joins, memory that runs out.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), stuck.go (who waits for whom), node.go (a process),
-// disk.go and contents.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
+// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
 // clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

@@ -41,7 +41,9 @@
 // bad frame stands: a crash does that. Everything else that does not check is a
 // DamageError with file, offset and reason, and the directory does not open. It is never
 // repaired by guessing, since a forgotten promise can break the whole shard; the other members
-// of the shards have what was here.
+// of the shards have what was here. One thing cannot be told from a torn write: damage to the very last that was synced
+// before a crash, since nothing was written behind it that could vouch for it.
+//
 // # What an old image of a directory does
 //
 // A directory that is put back as it was earlier, or a copy of one, has forgotten what the node promised and accepted since,
