@@ -180,6 +180,9 @@ func (s *state) pass(m *model, e event) error {
 	case evRead:
 		s.reads[e.arg], s.at[maxWrites+e.arg] = waiting, e.node
 		s.must[e.arg] = s.mustSee()
+		if next(s.reads[:m.bounds.Reads]) < 0 {
+			s.seen = 0
+		}
 		return s.happen(m, i, input{inRead, e.arg})
 	case evCrash:
 		s.crash(m, i)
@@ -234,12 +237,12 @@ func (s *state) crash(m *model, i int) {
 	}
 	for w := range s.writes {
 		if s.writes[w] == waiting && s.at[w] == uint8(i) {
-			s.writes[w], s.at[w] = lost, 0
+			s.writes[w], s.at[w] = over, 0
 		}
 	}
 	for r := range s.reads {
 		if s.reads[r] == waiting && s.at[maxWrites+r] == uint8(i) {
-			s.reads[r], s.at[maxWrites+r], s.must[r] = lost, 0, 0
+			s.reads[r], s.at[maxWrites+r], s.must[r] = over, 0, 0
 		}
 	}
 }

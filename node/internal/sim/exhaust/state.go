@@ -15,8 +15,7 @@ const (
 	unasked status = iota
 	waiting
 	acknowledged // a write: answered with success
-	over         // refused, of unknown outcome, or a read that was answered
-	lost         // with the node that it waited at
+	over         // refused, of unknown outcome, lost with the node that it waited at, or a read that was answered
 )
 
 // state is everything at one moment.
@@ -33,7 +32,7 @@ type state struct {
 	at       [maxWrites + maxReads]uint8 // where a waiting operation waits
 	// must[i] are the writes that read i must see: those that were acknowledged, or seen by another read, before it was asked.
 	must   [maxReads]set
-	seen   set // by any read that was answered
+	seen   set // by any read that was answered, while others are to be asked
 	queues []queue
 	room   []uint32 // where decode puts what is under way
 }
@@ -200,7 +199,9 @@ func (s *state) answer(m *model, a answer) error {
 		if missing := must &^ a.seen; missing != 0 {
 			return fmt.Errorf("7: read %d misses %v, acknowledged or read before it was asked: it saw %v", a.op.n+1, missing, a.seen)
 		}
-		s.seen |= a.seen
+		if next(s.reads[:m.bounds.Reads]) >= 0 {
+			s.seen |= a.seen
+		}
 	}
 	return nil
 }

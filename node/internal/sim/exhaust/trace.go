@@ -129,7 +129,7 @@ func (s *state) tell(m *model, e event) string {
 // news says what an event changed for the clients.
 func (s *state) news(m *model, before *state) string {
 	var b strings.Builder
-	words := map[status]string{acknowledged: "acknowledged", over: "answered", lost: "lost"}
+	words := map[status]string{acknowledged: "acknowledged", over: "over"}
 	for w := range m.bounds.Writes {
 		if word := words[s.writes[w]]; s.writes[w] != before.writes[w] && word != "" {
 			fmt.Fprintf(&b, "; write %d is %s", w+1, word)
