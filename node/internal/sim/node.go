@@ -289,6 +289,7 @@ func (n *node) step(m shard.Message) {
 		n.w.fail(0, m.Shard, "node %d sends what the wire refuses: %v", m.From, err)
 		return
 	}
+	n.w.check.Takes(n.id, &m)
 	n.w.rare.takes(n, &m)
 	n.host.Step(m)
 }

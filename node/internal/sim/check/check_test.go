@@ -46,6 +46,9 @@ func (s *story) accept(n shard.NodeID, r shard.Record) {
 	r.Shard = 1
 	// What does not fit is the checker's to say.
 	_ = s.logs[n].Replay(r)
+	if r.Kind == shard.RecordEntry {
+		s.Takes(n, &shard.Message{Kind: shard.MsgAppend, Shard: 1, Entries: []shard.Entry{r.Entry}})
+	}
 	if r.Kind != shard.RecordState {
 		s.Accepts(n, []shard.Record{r})
 	}

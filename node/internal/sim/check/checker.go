@@ -46,6 +46,11 @@ type life struct {
 	given  uint64 // the last entry that the applier got
 	shown  uint64 // the highest position at which the contents were seen
 	commit uint64
+	// The handshake it sent last, the link it opened last to its predecessor, and up to where entries
+	// were offered to it over either.
+	connect shard.Number
+	link    shard.Link
+	offered uint64
 	// The highest number of a predecessor's handshake that it answered, and in which epoch that was.
 	asked      shard.Number
 	askedEpoch uint64
@@ -105,12 +110,30 @@ func (c *Checker) Accepts(n shard.NodeID, records []shard.Record) {
 		}
 		c.chain(teller{"node", uint64(n)}, rec.chain)
 		again := rec.kind == recordActivate && rec.epoch == r.active
+		if !again {
+			c.offered(nd, &rec)
+		}
 		r.fold(&rec)
 		nd.accepted = append(nd.accepted, rec)
 		if !again {
 			for _, e := range rec.entries {
 				c.unique(teller{"node", uint64(n)}, rec.shard, e)
 			}
+		}
+	}
+}
+
+// offered checks that an entry that a replica accepts, and does not number itself, came over a connection that holds.
+func (c *Checker) offered(nd *node, rec *record) {
+	l := nd.lives[rec.shard]
+	switch {
+	case l == nil:
+	case rec.kind == recordActivate:
+		l.offered = 0
+	case rec.kind == recordEntry:
+		conf := c.truth(rec.shard).configuration(rec.entries[0].epoch)
+		if e := rec.entries[0]; conf != nil && conf.members[0] != uint64(nd.id) && e.seqno > l.offered {
+			c.fail(2, rec.shard, nd.id, "node %d accepts entry %d, which no connection that holds has brought", nd.id, e.seqno)
 		}
 	}
 }

@@ -12,8 +12,9 @@
 //     epoch. A chain of them begins with one that was ACTIVE at all its members, or each of these was in a later one.
 //  2. At any moment, all memories that hold an entry of the same shard, epoch and seqno hold the same entry, and so does a
 //     message that is sent then. What a log is given is what the memory holds, in the same order; an activation
-//     agrees with its lineage. No handshake is answered that is older than one answered before: an entry of an old
-//     connection would come to stand where another does.
+//     agrees with its lineage. A replica that says it is synced has all that those behind it have. What a replica accepts
+//     and does not number itself came over the connection that holds, and no handshake is answered that is older than one
+//     answered before: an entry of an old connection would come to stand where another does.
 //  3. What was durable at every member of an epoch, while that member was ACTIVE in it, is in the
 //     history of every replica that is ACTIVE in a later epoch. So the persistent histories of a shard never fork.
 //  4. A replica whose promise for an epoch is durable accepts, acknowledges, commits, activates, fences and reads

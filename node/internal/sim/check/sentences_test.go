@@ -12,6 +12,7 @@ import (
 // commands of every kind, and one configuration follows the other.
 func TestGoodStory(t *testing.T) {
 	s := begin(t)
+	s.message(1, shard.Message{Kind: shard.MsgConnect, Epoch: 1, Number: 7})
 	id := func(op, oldest uint64) shard.Identity { return shard.Identity{Session: 2, Op: op, Oldest: oldest} }
 	key, value := []byte("k"), []byte("v")
 	c := contentsOf{}
@@ -37,7 +38,7 @@ func TestGoodStory(t *testing.T) {
 			s.Applied(n, 1, e.Seqno(), r)
 			applied, _ := m.Applied()
 			s.Shows(n, 1, applied, stored(c))
-			s.stand(n, func(*shard.Standing) {})
+			s.stand(n, func(st *shard.Standing) { st.Synced = true })
 			got, err := m.Read(key)
 			if err != nil {
 				t.Fatal(err)
@@ -162,6 +163,16 @@ func TestEntries(t *testing.T) {
 		{2, "writes what is no record", func(s *story) { s.Wrote(1, []byte{99}) }},
 		{2, "no record of a replica it has", func(s *story) {
 			s.Accepts(1, []shard.Record{{Shard: 7, Kind: shard.RecordPromise, Chain: both}})
+		}},
+		{2, "accepts entry 1, which no connection that holds has brought", func(s *story) {
+			e := s.entry(2, 1, put("k", "v"))
+			s.Takes(2, &shard.Message{Kind: shard.MsgAppend, Shard: 1, Link: shard.Link{Ask: 1, Answer: 1}, Entries: []shard.Entry{e}})
+			s.Takes(2, &shard.Message{Kind: shard.MsgHandBack, Shard: 1, Link: shard.Link{Ask: 1, Answer: 1}, Entries: []shard.Entry{e}})
+			s.Accepts(2, []shard.Record{{Shard: 1, Kind: shard.RecordEntry, Entry: e}})
+		}},
+		{2, "is synced with entries up to 0, and node 2 behind it has other ones, up to 1", func(s *story) {
+			s.append(2, 1, put("k", "v"))
+			s.stand(1, func(st *shard.Standing) { st.Synced = true })
 		}},
 		{2, "accepts entry 2 after 0", func(s *story) {
 			s.append(1, 1, put("k", "v"))

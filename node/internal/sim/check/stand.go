@@ -51,7 +51,26 @@ func (c *Checker) Stands(n shard.NodeID, s *shard.Standing) {
 		c.fail(5, id, n, "commit of node %d is %d, persistent is %d, durable %d", n, commit, t.history.last(), d.history.last())
 	}
 	l.commit = commit
+	if s.State == shard.Active && s.Synced {
+		c.synced(n, t, m, epoch)
+	}
 	c.bounded(n, s)
+}
+
+// synced checks that a replica that says it has all it ever accepted in an epoch has what those behind it have.
+func (c *Checker) synced(n shard.NodeID, t *truth, m *replica, epoch uint64) {
+	conf := t.configuration(epoch)
+	if conf == nil {
+		return
+	}
+	behind := false
+	for _, member := range conf.members {
+		if o := c.nodes[shard.NodeID(member)].holds(t.id); behind && o != nil && o.active == epoch &&
+			(o.history.last() > m.history.last() || !o.history.agrees(m.history, o.history.last())) {
+			c.fail(2, t.id, n, "node %d is synced with entries up to %d, and node %d behind it has other ones, up to %d", n, m.history.last(), member, o.history.last())
+		}
+		behind = behind || member == uint64(n)
+	}
 }
 
 // bounded checks what the replica has gathered.

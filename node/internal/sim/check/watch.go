@@ -4,6 +4,18 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
+// Takes tells that a node takes a message.
+func (c *Checker) Takes(n shard.NodeID, m *shard.Message) {
+	l := c.nodes[n].lives[uint64(m.Shard)]
+	if l == nil || len(m.Entries) == 0 {
+		return
+	}
+	last := uint64(m.Entries[len(m.Entries)-1].Seqno())
+	if m.Kind == shard.MsgAppend && m.Link == l.link || m.Kind == shard.MsgHandBack && m.Link.Ask == l.connect {
+		l.offered = max(l.offered, last)
+	}
+}
+
 // Sends tells that a node sends a message to another one, or to itself.
 func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 	id, epoch := uint64(m.Shard), uint64(m.Epoch)
@@ -28,6 +40,10 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 		}
 	}
 	switch m.Kind {
+	case shard.MsgConnect:
+		if l := c.nodes[n].lives[id]; l != nil {
+			l.connect = m.Number
+		}
 	case shard.MsgConnected:
 		c.connected(n, c.nodes[n].lives[id], m)
 	case shard.MsgAck:
@@ -55,7 +71,7 @@ func (c *Checker) connected(n shard.NodeID, l *life, m *shard.Message) {
 	if m.Link.Ask < l.asked {
 		c.fail(2, uint64(m.Shard), n, "node %d answers handshake %d of node %d, and has answered %d", n, m.Link.Ask, m.To, l.asked)
 	}
-	l.asked = m.Link.Ask
+	l.asked, l.link = m.Link.Ask, m.Link
 }
 
 // acknowledges checks that what is acknowledged is durable at the sender and at all behind it, each ACTIVE in the epoch.
