@@ -39,8 +39,8 @@ type production struct {
 const (
 	// directory is where a node's data is.
 	directory = "/node"
-	// memTableSize is more than the contents of any run, in bytes: so nothing but a flush that is asked for makes
-	// them durable.
+	// memTableSize is where Pebble flushes by itself, in bytes, after a first 256 KiB: four times what the runs write
+	// between two flushes. So nothing but a flush that is asked for makes contents durable.
 	memTableSize = 8 << 20
 	cacheSize    = 256 << 10
 )
