@@ -19,6 +19,9 @@ func (f *faults) at(kind Family, n *node, id shard.ID) {
 	}
 	number := len(f.happened) - 1
 	later := between{0, oneOf(r, 0, 0, f.w.plan.network.most, f.w.plan.fsync.most, 2*tick)}.pick(r)
+	if kind == AtFetched && chance(r, 0.5) {
+		later = 0 // the answer comes at once
+	}
 	f.w.after(later, func() {
 		if f.w.calm {
 			return
@@ -61,6 +64,10 @@ func (f *faults) ready(n *node, write []shard.Record, send []shard.Message, even
 			f.at(AtWedged, n, m.Shard)
 		case shard.MsgFetch:
 			f.at(AtFetched, f.w.node(m.To), m.Shard)
+		case shard.MsgInherit:
+			if k := len(m.Entries); k > 0 && m.Entries[k-1].Seqno() < m.Last {
+				f.at(AtFetched, n, m.Shard)
+			}
 		case shard.MsgAck:
 			f.at(AtAcked, n, m.Shard)
 		case shard.MsgHandBack:
@@ -108,6 +115,10 @@ func (f *faults) strike(kind Family, n *node, id shard.ID) {
 		f.holdTraffic(n, hosts, shard.ChainTraffic, between{tick / 5, 6 * tick}.pick(r))
 		return
 	}
+	if kind == AtFetched && chance(r, 0.8) {
+		f.interrupt(r, n, hosts)
+		return
+	}
 	switch r.IntN(17) {
 	case 0, 1:
 		f.crashNode(n, oneOf(r, soon.pick(r), f.downtime()))
@@ -152,6 +163,19 @@ func (f *faults) strike(kind Family, n *node, id shard.ID) {
 			}
 		}
 		f.accuse(r, id, members[:1])
+	}
+}
+
+// interrupt breaks off what a node hands over: for longer than who waits for it has patience, or with the connection.
+func (f *faults) interrupt(r *rand.Rand, n *node, hosts []*node) {
+	f.holdTraffic(n, hosts, shard.TransferTraffic, between{20 * tick, 60 * tick}.pick(r))
+	if chance(r, 0.5) {
+		return
+	}
+	for _, l := range f.w.network.sorted() {
+		if l.from == n.id && l.traffic == shard.ChainTraffic {
+			f.resetLink(l)
+		}
 	}
 }
 

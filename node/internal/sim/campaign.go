@@ -105,7 +105,7 @@ func (c Campaign) Run(ctx context.Context) (Figures, error) {
 }
 
 // enoughForRare is how many seeds come to every rare state.
-const enoughForRare = 5000
+const enoughForRare = 10000
 
 // UnreachedError says that a long campaign went well, and never came to some states: it has not tried what it should.
 type UnreachedError struct {

@@ -47,7 +47,6 @@ const (
 	fetch
 	fetchInParts
 	fetchAgain
-	fetchElsewhere
 	inheritInParts
 	inheritAgain
 	voidCut
@@ -126,8 +125,7 @@ var rareStates = [Rares]struct{ name, what string }{
 	walkBackFar:         {"walk-back-far", "a head inherits over two configurations or more that never activated"},
 	fetch:               {"fetch", "the head of a new configuration fetches entries it lacks"},
 	fetchInParts:        {"fetch-in-parts", "what is fetched takes more than one message"},
-	fetchAgain:          {"fetch-again", "the owner of a history goes away during the fetch, and the head chooses again"},
-	fetchElsewhere:      {"fetch-elsewhere", "the head that chooses again takes another owner"},
+	fetchAgain:          {"fetch-again", "the owner of a history goes away during the fetch, and the head chooses again without it"},
 	inheritInParts:      {"inherit-in-parts", "an inheritance takes more than one message down the chain"},
 	inheritAgain:        {"inherit-again", "an inheritance is offered to the same replica once more"},
 	voidCut:             {"void-cut", "a replica cuts void entries when it inherits"},

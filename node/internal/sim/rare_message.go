@@ -31,13 +31,7 @@ func (r *rare) sends(n *node, m *shard.Message) {
 		})
 	case shard.MsgFetch:
 		r.saw(fetch)
-		if v.fetch.epoch == m.Epoch && v.fetch.number != m.Number {
-			r.saw(fetchAgain)
-			if v.fetch.owner != m.To {
-				r.saw(fetchElsewhere)
-			}
-		}
-		v.fetch = fetching{epoch: m.Epoch, owner: m.To, number: m.Number}
+		v.fetch = fetching{epoch: m.Epoch, number: m.Number}
 	case shard.MsgFetched:
 		if m.Entries[len(m.Entries)-1].Seqno() < m.Last {
 			r.saw(fetchInParts)
@@ -109,6 +103,10 @@ func (r *rare) takes(n *node, m *shard.Message) {
 			r.saw(inheritAgain)
 		}
 		v.inheritedOver = m.Link
+	case shard.MsgFetched:
+		if k := len(m.Entries); m.Number == v.fetch.number && k > 0 && m.Entries[k-1].Seqno() == m.Last {
+			v.fetch.whole = true
+		}
 	case shard.MsgFence:
 		if !v.isActive() {
 			return

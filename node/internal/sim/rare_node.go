@@ -147,6 +147,9 @@ func (r *rare) activation(n *node, v *replicaView, rec *shard.Record) {
 		}
 		return
 	}
+	if v.fetch.epoch == rec.Epoch && !v.fetch.whole {
+		r.saw(fetchAgain)
+	}
 	if rec.Cut < v.last {
 		r.saw(voidCut)
 	}

@@ -22,7 +22,7 @@ func TestRareStatesAreNamed(t *testing.T) {
 
 // seldom are the states that a campaign of enoughForMost seeds need not come to.
 var seldom = map[Rare]bool{
-	fetchAgain: true, fetchElsewhere: true, fetchInParts: true, inheritAgain: true, lostProposal: true, voidCut: true, beyondRepair: true,
+	fetchAgain: true, fetchInParts: true, inheritAgain: true, lostProposal: true, voidCut: true, beyondRepair: true,
 	walkBackFar: true,
 }
 

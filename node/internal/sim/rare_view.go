@@ -37,8 +37,8 @@ type fenceAsked struct {
 // fetching is the last fetch of a new head.
 type fetching struct {
 	epoch  shard.Epoch
-	owner  shard.NodeID
 	number shard.Number
+	whole  bool // all of it has come
 }
 
 // isActive reports whether it may work in the newest configuration it knows.

@@ -194,6 +194,8 @@ func newRates(r *rand.Rand, only []Family) rates {
 	share := oneOf(r, 0.1, 0.25, 0.5)
 	for k := range rs {
 		there, rate := chance(r, share), r.Float64()
+		// A history on its way is so rare that every seed aims at it.
+		there = there || Family(k) == AtFetched
 		if only != nil {
 			there = slices.Contains(only, Family(k))
 		}
