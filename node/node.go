@@ -119,7 +119,7 @@ func (n *Node) startNetwork() (err error) {
 		return err
 	}
 	n.peers = rpc.NewPeers(rpc.PeersOptions{
-		Self: self, Cluster: n.cluster, Resolve: n.gossip.Address, Down: n.down,
+		Self: self, Boot: n.store.Boot(), Cluster: n.cluster, Resolve: n.gossip.Address, Down: n.down,
 		MessageBytes: int(n.cfg.MaxMessage), Connect: n.cfg.connect(), Logger: n.log,
 	})
 	n.forwarder = rpc.NewForwarder(rpc.ForwarderOptions{

@@ -200,7 +200,7 @@ func (o *outgoing) open(ctx context.Context, channel *grpc.ClientConn) (grpc.Cli
 		return nil, err
 	}
 	hello := &peerpb.PeerBatch{Hello: &peerpb.Hello{
-		Protocol: wire.Protocol, Cluster: o.opt.Cluster(), From: uint64(o.opt.Self), To: uint64(o.lane.peer), Traffic: traffics[o.lane.traffic],
+		Protocol: wire.Protocol, Cluster: o.opt.Cluster(), From: uint64(o.opt.Self), To: uint64(o.lane.peer), Traffic: traffics[o.lane.traffic], Boot: o.opt.Boot,
 	}}
 	// io.EOF: the stream is over, and its status says why.
 	if err := s.Send(hello); err != nil && err != io.EOF {

@@ -28,10 +28,11 @@ type peerService struct {
 
 	mu      sync.Mutex
 	present map[lane]*incoming
+	boots   map[shard.NodeID]uint64 // the highest that each node was heard in
 }
 
 func newPeerService(opt ServerOptions, r Receiver, ended <-chan struct{}) *peerService {
-	return &peerService{opt: opt, receiver: r, ended: ended, present: map[lane]*incoming{}}
+	return &peerService{opt: opt, receiver: r, ended: ended, present: map[lane]*incoming{}, boots: map[shard.NodeID]uint64{}}
 }
 
 // incoming is the present stream of a lane, until a newer one replaces it: its sender has given it up by
@@ -164,7 +165,22 @@ func (s *peerService) hello(g grpc.ServerStream) (lane, error) {
 	if !ok {
 		return refuse(codes.InvalidArgument, "hello names traffic %v", h.GetTraffic())
 	}
+	if h.GetBoot() == 0 || h.GetBoot() >= 1<<shard.BootBits {
+		return refuse(codes.InvalidArgument, "hello names boot %d: want 1 to %d", h.GetBoot(), 1<<shard.BootBits-1)
+	}
+	if newest := s.boot(shard.NodeID(h.GetFrom()), h.GetBoot()); newest > h.GetBoot() {
+		return refuse(codes.FailedPrecondition, "node %v was here in its boot %d, and comes with boot %d: its data directory is an old one, put back or copied",
+			shard.NodeID(h.GetFrom()), newest, h.GetBoot())
+	}
 	return lane{peer: shard.NodeID(h.GetFrom()), traffic: traffic}, nil
+}
+
+// boot notes the boot that a node is heard in, and returns the highest so far.
+func (s *peerService) boot(n shard.NodeID, boot uint64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.boots[n] = max(s.boots[n], boot)
+	return s.boots[n]
 }
 
 var traffics = map[shard.Traffic]peerpb.Traffic{

@@ -13,6 +13,7 @@ import (
 // PeersOptions say who sends, and how others are found.
 type PeersOptions struct {
 	Self    shard.NodeID
+	Boot    uint64        // how often its data directory was opened; from 1
 	Cluster func() string // empty while the node belongs to none
 	// Resolve tells where a node is, if that is known. It is asked before each attempt at a connection.
 	Resolve func(shard.NodeID) (address string, ok bool)

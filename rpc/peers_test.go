@@ -22,7 +22,7 @@ func peers(t testing.TB, resolve func(shard.NodeID) (string, bool), change func(
 	t.Helper()
 	down := make(chan lane, 1<<10)
 	opt := PeersOptions{
-		Self: alice, Cluster: func() string { return cluster }, Resolve: resolve,
+		Self: alice, Boot: 1, Cluster: func() string { return cluster }, Resolve: resolve,
 		Down:   func(peer shard.NodeID, traffic shard.Traffic) { down <- lane{peer, traffic} },
 		Logger: slog.New(slog.DiscardHandler),
 	}
@@ -235,7 +235,7 @@ func TestMessageTooLarge(t *testing.T) {
 }
 
 func hello() *peerpb.Hello {
-	return &peerpb.Hello{Protocol: 1, Cluster: cluster, From: uint64(alice), To: uint64(bob), Traffic: peerpb.Traffic_TRAFFIC_CHAIN}
+	return &peerpb.Hello{Protocol: 1, Cluster: cluster, From: uint64(alice), To: uint64(bob), Traffic: peerpb.Traffic_TRAFFIC_CHAIN, Boot: 2}
 }
 
 func peerClient(t testing.TB, s *Server) peerpb.PeerClient {
@@ -266,6 +266,8 @@ func TestHelloRefused(t *testing.T) {
 		"itself":         {func(p *peerpb.PeerBatch) { p.Hello.From = uint64(bob) }, codes.InvalidArgument, "want another node"},
 		"no traffic":     {func(p *peerpb.PeerBatch) { p.Hello.Traffic = 0 }, codes.InvalidArgument, "traffic TRAFFIC_UNSPECIFIED"},
 		"strange kind":   {func(p *peerpb.PeerBatch) { p.Hello.Traffic = 9 }, codes.InvalidArgument, "traffic 9"},
+		"no boot":        {func(p *peerpb.PeerBatch) { p.Hello.Boot = 0 }, codes.InvalidArgument, "boot 0: want 1 to 1048575"},
+		"too many boots": {func(p *peerpb.PeerBatch) { p.Hello.Boot = 1 << 20 }, codes.InvalidArgument, "boot 1048576: want 1 to 1048575"},
 		"before genesis": {func(*peerpb.PeerBatch) { mine.Store("") }, codes.FailedPrecondition, "belongs to no cluster yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,6 +289,33 @@ func TestHelloRefused(t *testing.T) {
 	}
 	if len(b.opened) != 0 {
 		t.Error("a refused stream was opened")
+	}
+}
+
+// A node that was heard in a later boot does not come back in an earlier one: its directory is an old one.
+func TestOldBootRefused(t *testing.T) {
+	client := peerClient(t, serve(t, newBackend(), nil))
+	open(t, client) // in boot 2
+	old, again := hello(), hello()
+	old.Boot, old.Traffic = 1, peerpb.Traffic_TRAFFIC_CONTROL
+	again.Boot = 3
+	for _, h := range []*peerpb.Hello{old, again} {
+		s, err := client.Stream(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(&peerpb.PeerBatch{Hello: h}); err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
+		header, err := s.Header()
+		if accepted := err == nil && header != nil; accepted != (h == again) {
+			t.Errorf("boot %d after boot 2: accepted %v", h.Boot, accepted)
+		}
+		if h == old {
+			if st := status.Convert(s.RecvMsg(&peerpb.PeerClosed{})); st.Code() != codes.FailedPrecondition || !contains(st.Message(), "its data directory is an old one") {
+				t.Errorf("got %v", st)
+			}
+		}
 	}
 }
 

@@ -49,11 +49,12 @@
 // A directory that is put back as it was earlier, or a copy of one, has forgotten what the node promised and accepted since,
 // and nothing in the directory can tell. Others can: the boot count travels with gossip, and a node that hears of a higher
 // boot of its own id marks its directory as retired, durably, and stops; no Open accepts it again, so that it cannot count its
-// way up to where it would pass. Until then a successor that has seen a later boot refuses its handshakes, since their
-// numbers begin with the boot count (protocol 2.5); as a successor, and where a wedge asks it, it would be believed.
+// way up to where it would pass. Until then whoever has heard it in a later boot refuses its streams, and so hears nothing of what it
+// has forgotten.
 //
 // What this does not catch: an image taken since the newest boot began, which counts on as the node itself would; one that is put
-// back when no running node has heard of a later boot; and what the node says before gossip has come round, which is
-// as a rule its first second. In all three it may answer a wedge with less than it had acknowledged, and if nobody else of that
-// configuration answers, acknowledged writes are lost. A directory must never be restored: an empty one makes a new node.
+// back when no running node has heard of a later boot; and what the node says, in the second or so until gossip has
+// come round, to those who have started since they heard it last. In all three it may answer a wedge with less than it had
+// acknowledged, and if nobody else of that configuration answers, acknowledged writes are lost. A directory must never
+// be restored: an empty one makes a new node.
 package store

@@ -326,10 +326,13 @@ type Hello struct {
 	// Of this file: 1. It changes when an old reader would misread a new writer.
 	Protocol uint32 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// The cluster that both belong to; not empty.
-	Cluster       string  `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	From          uint64  `protobuf:"fixed64,3,opt,name=from,proto3" json:"from,omitempty"`
-	To            uint64  `protobuf:"fixed64,4,opt,name=to,proto3" json:"to,omitempty"`
-	Traffic       Traffic `protobuf:"varint,5,opt,name=traffic,proto3,enum=ringward.peer.v1.Traffic" json:"traffic,omitempty"`
+	Cluster string  `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	From    uint64  `protobuf:"fixed64,3,opt,name=from,proto3" json:"from,omitempty"`
+	To      uint64  `protobuf:"fixed64,4,opt,name=to,proto3" json:"to,omitempty"`
+	Traffic Traffic `protobuf:"varint,5,opt,name=traffic,proto3,enum=ringward.peer.v1.Traffic" json:"traffic,omitempty"`
+	// How often the sender's data directory was opened; from 1. A receiver that has heard a higher one from this
+	// sender refuses it: the directory is an old one, and has forgotten what was promised since.
+	Boot          uint64 `protobuf:"varint,6,opt,name=boot,proto3" json:"boot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,6 +400,13 @@ func (x *Hello) GetTraffic() Traffic {
 		return x.Traffic
 	}
 	return Traffic_TRAFFIC_UNSPECIFIED
+}
+
+func (x *Hello) GetBoot() uint64 {
+	if x != nil {
+		return x.Boot
+	}
+	return 0
 }
 
 // IAmAlive is a sign of life. Without a newer one the receiver comes to suspect
@@ -798,13 +808,14 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\tPeerBatch\x12-\n" +
 	"\x05hello\x18\x01 \x01(\v2\x17.ringward.peer.v1.HelloR\x05hello\x125\n" +
 	"\bmessages\x18\x02 \x03(\v2\x19.ringward.peer.v1.MessageR\bmessages\x120\n" +
-	"\x05alive\x18\x03 \x01(\v2\x1a.ringward.peer.v1.IAmAliveR\x05alive\"\x96\x01\n" +
+	"\x05alive\x18\x03 \x01(\v2\x1a.ringward.peer.v1.IAmAliveR\x05alive\"\xaa\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\tR\acluster\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x06R\x04from\x12\x0e\n" +
 	"\x02to\x18\x04 \x01(\x06R\x02to\x123\n" +
-	"\atraffic\x18\x05 \x01(\x0e2\x19.ringward.peer.v1.TrafficR\atraffic\"`\n" +
+	"\atraffic\x18\x05 \x01(\x0e2\x19.ringward.peer.v1.TrafficR\atraffic\x12\x12\n" +
+	"\x04boot\x18\x06 \x01(\x04R\x04boot\"`\n" +
 	"\bIAmAlive\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x04R\x04boot\x12\x12\n" +
 	"\x04tick\x18\x02 \x01(\x04R\x04tick\x12,\n" +
