@@ -226,7 +226,7 @@ func (n *node) apply(w shard.Work) {
 	}
 	n.applied = append(slices.Clip(n.applied), n.m.entry(w.Entry))
 	if last := len(n.applied); w.Entry.Seqno() != shard.Seqno(last) {
-		n.fail(fmt.Errorf("applies entry %d as the %d.", w.Entry.Seqno(), last))
+		n.fail(fmt.Errorf("applies entry %d as number %d", w.Entry.Seqno(), last))
 		return
 	}
 	if o, ok := w.Token.(op); ok {
