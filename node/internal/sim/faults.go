@@ -101,8 +101,8 @@ func (f *faults) crash() {
 
 // crashNode crashes a node that is up, and lets it come back.
 func (f *faults) crashNode(n *node, down moment) {
-	if !n.up {
-		return
+	if !n.up || f.w.calm {
+		return // a crash that was planned for later may come after the faults have ended
 	}
 	n.crash()
 	if down < forEver {
