@@ -232,7 +232,7 @@ func TestASilentNodeIsPassedOver(t *testing.T) {
 // A node that is too busy to tell its ring, and answers operations, is not left.
 func TestABusyNodeIsNotASuspect(t *testing.T) {
 	c := newCluster(t, 1, []int{0})
-	client := c.open(WithRefresh(time.Hour), withAskPatience(300*time.Millisecond))
+	client := c.open(WithRefresh(time.Hour), withAskPatience(2*time.Second))
 	c.nodes[0].mute.Store(true)
 	n := client.routes.Load().all[0]
 	consulted := make(chan error, 1)
