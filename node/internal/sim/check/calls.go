@@ -1,9 +1,6 @@
 package check
 
 import (
-	"math"
-	"time"
-
 	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/shard"
 )
@@ -14,9 +11,6 @@ type Call struct {
 	Request shard.Request
 	Names   []shard.Identity // all that it was ever asked for under; none: it has none
 }
-
-// patience bounds the search for an order of all calls. They are few, and nearly all know their version.
-const patience = 10 * time.Second
 
 // Once checks, at the end, what the clients made of it: each write took effect once at most, under whichever of its
 // names, where the client was told; and none that it was told is surely not applied.
@@ -35,35 +29,6 @@ func (c *Checker) Once(calls []Call) {
 		case call.Outcome != history.OK && call.Outcome != history.Unknown && len(effects) > 0:
 			c.fail(6, id, 0, "%v is told not to have happened, and took effect at %d", &call.Op, effects[0])
 		}
-	}
-}
-
-// Linearizable checks the calls of all clients, at the end. A write of unknown outcome is
-// looked up in the truth: either it took effect there, at any time after it began, or it never will. That leaves the
-// search fewer orders than a stranger would have to allow, so it sees more.
-func (c *Checker) Linearizable(calls []Call) {
-	h := history.History{Fresh: true}
-	for i := range calls {
-		o := calls[i].Op
-		if o.Outcome == history.Unknown {
-			effects := c.effects(&calls[i])
-			if len(effects) == 0 {
-				continue
-			}
-			o.Outcome, o.Version, o.Return = history.OK, effects[0], math.MaxInt64
-		}
-		h.Ops = append(h.Ops, o)
-	}
-	if report := h.Check(patience); !report.OK() {
-		id := uint64(0)
-		if len(report.Violations) > 0 {
-			for _, call := range calls {
-				if call.Key == report.Violations[0].Key {
-					id = uint64(call.Request.Shard)
-				}
-			}
-		}
-		c.fail(7, id, 0, "%v", report)
 	}
 }
 

@@ -117,14 +117,14 @@ func TestReads(t *testing.T) {
 			s.answer(1, write, 1, shard.Result{Status: shard.OK, Version: 1})
 			s.message(1, shard.Message{Kind: shard.MsgFenced, Epoch: 1})
 		}},
-		{7, "violated", func(s *story) {
+		{7, "the key was not missing at any time that is left for it", func(s *story) {
 			s.persist(put("k", "v"))
 			s.Linearizable([]Call{
 				call(write, history.Op{Kind: history.Put, Value: value, Call: 1, Return: 2, Outcome: history.OK, Version: 1}),
 				call(get, history.Op{Client: 1, Kind: history.Get, Call: 3, Return: 4, Outcome: history.NotFound}),
 			})
 		}},
-		{7, "violated", func(s *story) {
+		{7, "the key was not missing at any time that is left for it", func(s *story) {
 			// Nobody knows the outcome of the write; the truth has it, so a read cannot see it come and go.
 			s.persist(put("k", "v"))
 			s.Linearizable([]Call{
