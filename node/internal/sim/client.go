@@ -192,6 +192,25 @@ func (c *client) inquire() {
 	})
 }
 
+// refresh is how often a client asks for the ring while nothing seems wrong, and refreshWidth how many nodes: the SDK's ten
+// seconds and three. Without it, who is told by a head that was replaced and does not know that it is overloaded would ask there for ever.
+const (
+	refresh      = 200 * tick
+	refreshWidth = 3
+)
+
+// keep asks for the ring again and again.
+func (c *client) keep() {
+	c.w.after(refresh, func() {
+		for i, n := range c.w.random.clients.Perm(len(c.w.nodes)) {
+			if i < refreshWidth {
+				c.consult(c.w.nodes[n])
+			}
+		}
+		c.keep()
+	})
+}
+
 // consult asks one node for the ring, and notes whether it is any good.
 func (c *client) consult(n *node) {
 	w := c.w

@@ -46,6 +46,7 @@ func (c *clients) begin() {
 		for range c.w.plan.pipeline {
 			c.w.after(cl.rest(), cl.next)
 		}
+		cl.keep()
 		if c.crash > 0 {
 			cl.crashes()
 		}
