@@ -169,7 +169,9 @@ func (r *Replica) sync() {
 	}
 	// Reads that came before are not older than what was just recovered, but no part of it is a fence for them.
 	for i := range r.reads.waiting {
-		r.reads.waiting[i].arrived = r.last()
+		if !mutant.On(mutant.RecoveredFences) {
+			r.reads.waiting[i].arrived = r.last()
+		}
 	}
 	r.out.Events = append(r.out.Events, Event{Kind: EventSynced, Shard: r.conf.Shard, To: View{r.conf.Epoch, r.last()}})
 	r.answerConnect()

@@ -49,6 +49,7 @@ const (
 	ReadWithoutFence
 	ReadJoinsFence
 	UnsyncedVouches
+	RecoveredFences
 	AnyFenceAnswer
 	FenceHeadOnly
 

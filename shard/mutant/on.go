@@ -51,6 +51,7 @@ var All = []Description{
 	{ReadWithoutFence, "read-without-fence", "7.1", "a read is served without a fence"},
 	{ReadJoinsFence, "read-joins-fence", "7.2", "a read joins a fence that was asked before it arrived"},
 	{UnsyncedVouches, "unsynced-vouches", "7.1", "an unsynced replica answers fences"},
+	{RecoveredFences, "recovered-fences", "7.2", "what a head gets back after a restart is a fence for the reads that wait at it"},
 	{AnyFenceAnswer, "any-fence-answer", "2.5", "a fence is confirmed by the answer to another"},
 	{FenceHeadOnly, "fence-head-only", "7.1", "a fence asks only the head"},
 
