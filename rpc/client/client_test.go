@@ -288,8 +288,8 @@ func TestAnotherClusterIsNotMixedIn(t *testing.T) {
 	// An address of the cluster is taken over by a node of another one.
 	address := c.nodes[1].address
 	c.nodes[1].stop()
-	c.nodes[1].cluster = other
-	c.nodes[1].start(address)
+	other.nodes[0].stop()
+	other.nodes[0].start(address)
 	c.nodes[0].stop()
 	// The first answers may still be of the broken connections.
 	for {
