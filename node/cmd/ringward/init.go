@@ -127,7 +127,9 @@ func identify(ctx context.Context, endpoints []string) ([]*adminpb.IdentityRespo
 	ids, errs := askAll(ctx, endpoints, func(ctx context.Context, admin adminpb.AdminClient) (*adminpb.IdentityResponse, error) {
 		return eventually(ctx, func() (*adminpb.IdentityResponse, bool, error) {
 			id, err := admin.Identity(ctx, &adminpb.IdentityRequest{})
-			return id, status.Code(err) != codes.Unavailable, err
+			// The end of ctx is no answer.
+			code := status.Code(err)
+			return id, code != codes.Unavailable && code != codes.DeadlineExceeded, err
 		})
 	})
 	if err := describe("init: every node must be there before a cluster is made of them", endpoints, errs, timeout); err != nil {
@@ -159,7 +161,7 @@ func eventually[T any](ctx context.Context, look func() (v T, done bool, err err
 			return v, err
 		}
 		again, nowDone, nowErr := look()
-		if nowDone || ctx.Err() == nil {
+		if nowDone || ctx.Err() == nil && status.Code(nowErr) != codes.DeadlineExceeded {
 			v, done, err = again, nowDone, nowErr
 		}
 	}
