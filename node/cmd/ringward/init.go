@@ -127,9 +127,7 @@ func identify(ctx context.Context, endpoints []string) ([]*adminpb.IdentityRespo
 	ids, errs := askAll(ctx, endpoints, func(ctx context.Context, admin adminpb.AdminClient) (*adminpb.IdentityResponse, error) {
 		return eventually(ctx, func() (*adminpb.IdentityResponse, bool, error) {
 			id, err := admin.Identity(ctx, &adminpb.IdentityRequest{})
-			// The end of ctx is no answer.
-			code := status.Code(err)
-			return id, code != codes.Unavailable && code != codes.DeadlineExceeded, err
+			return id, status.Code(err) != codes.Unavailable, err
 		})
 	})
 	if err := describe("init: every node must be there before a cluster is made of them", endpoints, errs, timeout); err != nil {
@@ -161,7 +159,7 @@ func eventually[T any](ctx context.Context, look func() (v T, done bool, err err
 			return v, err
 		}
 		again, nowDone, nowErr := look()
-		if nowDone || ctx.Err() == nil && status.Code(nowErr) != codes.DeadlineExceeded {
+		if cutOff := ctx.Err() != nil && !nowDone || status.Code(nowErr) == codes.DeadlineExceeded; !cutOff {
 			v, done, err = again, nowDone, nowErr
 		}
 	}

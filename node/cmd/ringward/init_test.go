@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ringward/ringward/rpc/adminpb"
@@ -120,5 +123,22 @@ func TestInitWarnsOfWeakPlacement(t *testing.T) {
 	got := ringward(t, "", "init", "--endpoints", endpoints, "--shards", "3", "--replicas", "3")
 	if got.code != exitOK || !strings.Contains(got.stderr, "does not survive the loss of a node") || !strings.Contains(got.stdout, "no node may be lost") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What the end of the time cuts off says nothing: the look before it counts.
+func TestEventuallyForgetsTheLookThatWasCutOff(t *testing.T) {
+	refused, late := status.Error(codes.Unavailable, "refused"), status.Error(codes.DeadlineExceeded, "late")
+	ctx, cancel := context.WithCancel(t.Context())
+	looks := 0
+	_, err := eventually(ctx, func() (int, bool, error) {
+		if looks++; looks < 3 {
+			return looks, false, refused
+		}
+		cancel()
+		return looks, true, late
+	})
+	if err != refused {
+		t.Errorf("%d looks: got %v, want %v", looks, err, refused)
 	}
 }
