@@ -169,7 +169,10 @@ func (n *Node) retire(boot uint64) {
 	n.goroutine(func() {
 		err := fmt.Errorf("node %v has been up for the %d. time, and its directory %s counts %d: it is an old one, put back or copied, and may have forgotten what it promised; "+
 			"it does not start again: give the node an empty directory", n.store.Node(), boot, n.cfg.Dir, n.store.Boot())
-		n.fail(errors.Join(err, n.store.Retire(err.Error())))
+		n.fail(err) // what it says from here on is said by nobody
+		if err := n.store.Retire(err.Error()); err != nil {
+			n.log.Error("the directory is not marked as retired", "error", err)
+		}
 	})
 }
 
