@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"os"
 	"reflect"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // envPrefix begins the name of every variable that means something to Ringward.
@@ -24,9 +25,6 @@ const (
 	envConfig    = envPrefix + "CONFIG"    // the path of the file, as --config
 	envEndpoints = envPrefix + "ENDPOINTS" // belongs to the client
 )
-
-// otherVariables are all of those that this build knows.
-var otherVariables = map[string]bool{envConfig: true, envEndpoints: true}
 
 // Size is a number of bytes, written as 512B, 64KiB, 16MiB, 1GiB or 2TiB.
 type Size int64
@@ -245,7 +243,7 @@ func Load(fs *pflag.FlagSet, environ []string) (Config, error) {
 
 // readEnviron picks the variables that are Ringward's and refuses those among them that mean nothing.
 func readEnviron(environ []string) (map[string]string, error) {
-	known := maps.Clone(otherVariables)
+	known := map[string]bool{envConfig: true, envEndpoints: true, mutant.Environment: true}
 	for _, s := range Settings() {
 		known[s.Env] = true
 	}

@@ -30,9 +30,6 @@ const maxSimWorkers = 1024
 // twiceEvery is every how many seeds one is lived through twice, to compare the traces.
 const twiceEvery = 100
 
-// simModes are what special builds add to the verb.
-var simModes []func(*command, *cobra.Command)
-
 func (c *command) simVerb() *cobra.Command {
 	var s simulation
 	cmd := &cobra.Command{
@@ -99,9 +96,7 @@ there were. With --minimize it looks for the fewest faults with which that seed 
 	flags.StringVar(&s.skip, "skip", "", "with --seed: faults that do not happen, by their numbers, as in 3,5-8,12-")
 	flags.StringVar(&s.swarm, "swarm", "", "only these families of faults, by name, as in crash,at-pending, or all; otherwise each seed draws its own")
 	flags.BoolVar(&s.minimize, "minimize", false, "with --seed: look for the fewest faults with which it still fails")
-	for _, add := range simModes {
-		add(c, cmd)
-	}
+	c.addMutants(cmd)
 	return cmd
 }
 

@@ -12,10 +12,8 @@ import (
 	"github.com/ringward/ringward/node/internal/sim"
 )
 
-func init() { simModes = append(simModes, mutantsMode) }
-
-// mutantsMode lets the verb sim hunt the deliberate bugs of this build.
-func mutantsMode(c *command, cmd *cobra.Command) {
+// addMutants lets the verb sim hunt the deliberate bugs of this build.
+func (c *command) addMutants(cmd *cobra.Command) {
 	var hunt bool
 	var only []string
 	var limit uint64
