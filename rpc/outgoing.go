@@ -29,7 +29,8 @@ type outgoing struct {
 	out   *stream.Outbox
 	beat  Heartbeat
 	beats bool // beat has not been sent
-	// lost: something was dropped since Down was called.
+	// lost: something was dropped since Down was called. Nothing is sent while it is: that would be
+	// a gap which nobody is told of before what comes after it arrives.
 	lost bool
 	// abandon breaks the present stream or attempt; nil where there is none.
 	abandon context.CancelCauseFunc
@@ -59,10 +60,13 @@ func (o *outgoing) sign(beat Heartbeat) {
 	o.out.Wake()
 }
 
-// take returns what to send next. A heartbeat goes first.
+// take returns what to send next on the present stream. A heartbeat goes first.
 func (o *outgoing) take() (*wire.Frame, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.lost {
+		return nil, false
+	}
 	if !o.beats {
 		return o.out.Take()
 	}
@@ -187,10 +191,14 @@ func (o *outgoing) connection(ctx context.Context) (opened bool, err error) {
 	return true, context.Cause(ctx)
 }
 
+// abandoned notes what breaks the attempt that begins, nil where it ends. What was lost before it began breaks it at once.
 func (o *outgoing) abandoned(f context.CancelCauseFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.abandon = f
+	if f != nil && o.lost {
+		f(errOverflow)
+	}
 }
 
 // open says hello, and waits for the peer to accept it.

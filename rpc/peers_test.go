@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ringward/ringward/rpc/internal/peerpb"
+	"github.com/ringward/ringward/rpc/internal/stream"
 	"github.com/ringward/ringward/rpc/internal/wire"
 	"github.com/ringward/ringward/shard"
 )
@@ -189,7 +190,6 @@ func TestOverflowBreaksTheStream(t *testing.T) {
 	b.received = make(chan []shard.Message)
 	p, down := peers(t, at(serve(t, b, nil)), func(o *PeersOptions) { o.QueueBytes = 1 << 20 })
 	payload := make([]byte, 64<<10)
-	// An overflow before the first stream is open would be a gap without a stream that broke.
 	p.Send([]shard.Message{appends(0, payload)})
 	<-b.received
 	n := 1
@@ -222,6 +222,59 @@ func TestOverflowBreaksTheStream(t *testing.T) {
 	}
 	if gaps == 0 || gaps >= len(b.opened) {
 		t.Errorf("%d gaps on %d streams", gaps, len(b.opened))
+	}
+}
+
+// TestOverflowBeforeTheStream: what overflows while there is no stream is told before anything else arrives.
+func TestOverflowBeforeTheStream(t *testing.T) {
+	b := newBackend()
+	resolve, asked, gate := at(serve(t, b, nil)), make(chan bool, 1<<10), make(chan bool)
+	p, down := peers(t, func(id shard.NodeID) (string, bool) {
+		asked <- true
+		<-gate
+		return resolve(id)
+	}, func(o *PeersOptions) { o.QueueBytes = 1 << 20 })
+	payload := make([]byte, 300<<10)
+	p.Send([]shard.Message{appends(0, payload)})
+	await(t, asked)
+	for n := 1; n <= 4; n++ { // the last one finds the queue full
+		p.Send([]shard.Message{appends(n, payload)})
+	}
+	close(gate)
+	await(t, down)
+	for n := 5; ; n++ { // one that is sent too early is lost as well, and told
+		p.Send([]shard.Message{appends(n, payload)})
+		select {
+		case got := <-b.received:
+			if got[0].Last < 5 {
+				t.Errorf("message %d came, and those before it are lost", got[0].Last)
+			}
+			return
+		case <-down:
+		}
+	}
+}
+
+// TestOverflowSendsNoMore: the stream that an overflow broke may still be able to send, and does not.
+func TestOverflowSendsNoMore(t *testing.T) {
+	var broken error
+	o := &outgoing{opt: &PeersOptions{QueueBytes: 100}, out: stream.NewOutbox(1 << 20)}
+	o.abandoned(func(err error) { broken = err })
+	for n := range 2 {
+		m := appends(n, make([]byte, 200))
+		o.send(&m)
+	}
+	o.sign(Heartbeat{Tick: 1})
+	if _, ok := o.take(); ok || broken != errOverflow {
+		t.Errorf("took something: %v; the stream was broken by %v", ok, broken)
+	}
+	if !o.drop() {
+		t.Error("nobody is told of a loss")
+	}
+	m := appends(2, nil)
+	o.send(&m)
+	if _, ok := o.take(); !ok {
+		t.Error("what is sent after the loss was told does not go out")
 	}
 }
 
