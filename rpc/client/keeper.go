@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -98,7 +99,7 @@ func (c *Client) consult(ctx context.Context, n *node) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // says nothing about the node
 	}
-	late := asking.Err() != nil
+	late := errors.Is(err, context.DeadlineExceeded)
 	if err == nil {
 		c.install(func(known *Ring) *Ring {
 			var merged *Ring

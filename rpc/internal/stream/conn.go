@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/ringward/ringward/rpc/internal/wire"
@@ -148,7 +149,8 @@ func (c *Conn) answer(p call, res shard.Result) {
 	p.done(res)
 }
 
-// Ring asks the node for the ring.
+// Ring asks the node for the ring. Where the time of ctx is over, whoever of the two notices that first, the
+// error is context.DeadlineExceeded.
 func (c *Conn) Ring(ctx context.Context) (*wire.Ring, error) {
 	c.mu.Lock()
 	channel, err := c.channel, c.closed
@@ -157,6 +159,9 @@ func (c *Conn) Ring(ctx context.Context) (*wire.Ring, error) {
 		return nil, fmt.Errorf("node at %s: %w", c.address, err)
 	}
 	p, err := kvpb.NewKVClient(channel).Ring(ctx, &kvpb.RingRequest{})
+	if status.Code(err) == codes.DeadlineExceeded {
+		return nil, fmt.Errorf("node at %s: %w", c.address, context.DeadlineExceeded)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("node at %s: %s", c.address, status.Convert(err).Message())
 	}

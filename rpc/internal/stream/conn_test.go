@@ -168,6 +168,23 @@ func TestStreamRefused(t *testing.T) {
 	}
 }
 
+// TestRingTooLate: the node's clock may be the first to say that the time of an asking is over.
+func TestRingTooLate(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
+		return status.FromContextError(context.DeadlineExceeded).Err()
+	}))
+	go g.Serve(l)
+	defer g.Stop()
+	c := connect(t, l.Addr().String(), Options{})
+	if _, err := c.Ring(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestServerComesBack: each operation meanwhile fails at once, and the first after it succeeds.
 func TestServerComesBack(t *testing.T) {
 	s := start(t, "127.0.0.1:0", echo)
