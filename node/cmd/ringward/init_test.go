@@ -74,8 +74,8 @@ func TestInitIsFinished(t *testing.T) {
 func TestInitWaitsForActive(t *testing.T) {
 	nodes, endpoints := fakes(t, 2)
 	nodes[1].activate = false
-	got := ringward(t, "", "init", "--endpoints", endpoints, "--shards", "2", "--replicas", "1", "--timeout", "1500ms")
-	if got.code != exitError || !strings.Contains(got.stderr, "not every shard is ACTIVE within 1.5s: shard 2 epoch 1 is node-2 PENDING") {
+	got := ringward(t, "", "init", "--endpoints", endpoints, "--shards", "2", "--replicas", "1", "--timeout", "4s")
+	if got.code != exitError || !strings.Contains(got.stderr, "not every shard is ACTIVE within 4s: shard 2 epoch 1 is node-2 PENDING") {
 		t.Errorf("got %+v", got)
 	}
 	if !strings.Contains(got.stderr, "warning: with one replica, the loss of a node loses the shards it holds") {
