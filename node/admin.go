@@ -13,7 +13,7 @@ import (
 // Identity tells who the node is.
 func (n *Node) Identity() *adminpb.IdentityResponse {
 	id := &adminpb.IdentityResponse{
-		Node: uint64(n.store.Node()), Name: n.cfg.Name, ClientAddress: n.address(), GossipAddress: n.gossip.Self().Gossip,
+		Node: uint64(n.store.Node()), Name: n.cfg.Name, Zone: n.cfg.Zone, ClientAddress: n.address(), GossipAddress: n.gossip.Self().Gossip,
 		OpsAddress: n.telemetry.OpsAddress(), Boot: n.store.Boot(), Version: Version,
 	}
 	if g := n.store.Genesis(); g != nil {
@@ -42,7 +42,7 @@ func (n *Node) Status() *adminpb.StatusResponse {
 			continue
 		}
 		s.Peers = append(s.Peers, &adminpb.Peer{
-			Id: uint64(x.ID), Name: x.Name, Address: x.Address, Suspected: slices.Contains(suspected, x.ID),
+			Id: uint64(x.ID), Name: x.Name, Zone: x.Zone, Address: x.Address, Suspected: slices.Contains(suspected, x.ID),
 		})
 	}
 	return s

@@ -16,6 +16,7 @@ import (
 // RINGWARD_SUSPECT_AFTER, the flag --suspect-after, the help and the README all come from there.
 type Config struct {
 	Name string `key:"name" doc:"name of the node for people, in tables and logs; letters, digits, '.', '_' and '-'"`
+	Zone string `key:"zone" doc:"failure domain of the node, as a rack or a site: copies of a shard are kept in different ones where possible; letters, digits, '.', '_' and '-'; empty: unknown"`
 	Dir  string `key:"dir" doc:"data directory, made if it does not exist; the node's identity lives in it"`
 
 	Listen    string `key:"listen" doc:"address for clients and other nodes (gRPC)"`
@@ -79,6 +80,7 @@ func Defaults() Config {
 // Bounds of settings that have no natural ones.
 const (
 	maxName      = 64
+	maxZone      = 32
 	minSuspect   = time.Millisecond
 	maxDuration  = 24 * 365 * time.Hour
 	maxKeyLimit  = 64 << 10
@@ -101,7 +103,8 @@ func (c *Config) Secret() []byte {
 // Valid reports all that is wrong with c: each line names the key, its value and what is allowed.
 func (c *Config) Valid() error {
 	var p problems
-	p.check(validName(c.Name), "name", quote(c.Name), "up to %d letters, digits, '.', '_' and '-'", maxName)
+	p.check(validName(c.Name, maxName), "name", quote(c.Name), "up to %d letters, digits, '.', '_' and '-'", maxName)
+	p.check(validName(c.Zone, maxZone), "zone", quote(c.Zone), "up to %d letters, digits, '.', '_' and '-'", maxZone)
 	p.check(c.Dir != "", "dir", quote(c.Dir), "a directory")
 	c.validAddresses(&p)
 	c.validKey(&p)
@@ -230,13 +233,13 @@ func loopback(host string) bool { return host == "localhost" || net.ParseIP(host
 
 func unspecified(host string) bool { return net.ParseIP(host).IsUnspecified() }
 
-func validName(s string) bool {
+func validName(s string, limit int) bool {
 	for _, r := range s {
 		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r) {
 			return false
 		}
 	}
-	return len(s) <= maxName
+	return len(s) <= limit
 }
 
 func validOTLP(s string) bool {

@@ -150,6 +150,7 @@ func TestValid(t *testing.T) {
 		{"any suspect-after", func(c *Config) { c.SuspectAfter = time.Millisecond }, ""},
 		{"no suspect-after", func(c *Config) { c.SuspectAfter = 999 * time.Microsecond }, "suspect-after: 999µs: want 1ms to"},
 		{"session-expiry", func(c *Config) { c.SessionExpiry = 0 }, "session-expiry: 0s: want 1s to"},
+		{"zone", func(c *Config) { c.Zone = "rack 1" }, `zone: "rack 1": want up to 32 letters`},
 		{"max-key", func(c *Config) { c.MaxKey = 1 << 20 }, "max-key: 1MiB: want 1B to 64KiB"},
 		{"max-value", func(c *Config) { c.MaxValue = 0 }, "max-value: 0B: want 1B to"},
 		{"a value that fits no message", func(c *Config) { c.MaxValue = 8 << 20 }, "max-message: 8MiB: want at least 8260KiB"},

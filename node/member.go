@@ -114,7 +114,7 @@ func (n *Node) Ring() (rpc.Ring, error) {
 	}
 	r := rpc.Ring{Cluster: n.cluster(), Slices: m.ring, Configurations: m.configurations()}
 	for _, x := range n.gossip.Nodes() {
-		r.Nodes = append(r.Nodes, rpc.Node{ID: x.ID, Name: x.Name, Address: x.Address})
+		r.Nodes = append(r.Nodes, rpc.Node{ID: x.ID, Name: x.Name, Zone: x.Zone, Address: x.Address})
 	}
 	return r, nil
 }

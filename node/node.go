@@ -112,7 +112,7 @@ func (n *Node) startNetwork() (err error) {
 		return err
 	}
 	if n.gossip, err = gossip.Open(gossip.Options{
-		Node: self, Boot: n.store.Boot(), Name: n.cfg.Name, Address: n.address(), Cluster: n.cluster(),
+		Node: self, Boot: n.store.Boot(), Name: n.cfg.Name, Zone: n.cfg.Zone, Address: n.address(), Cluster: n.cluster(),
 		Bind: n.cfg.Gossip, Advertise: n.cfg.GossipAdvertise, Join: n.cfg.Join, Key: n.cfg.Secret(), Insecure: n.cfg.Insecure,
 		Connect: n.cfg.connect(), OnHint: n.hint, OnTwin: n.retire, Logger: n.log,
 	}); err != nil {

@@ -78,11 +78,11 @@ func (c *nodes) stop(i int) {
 func (c *nodes) genesis(cluster string, shards, replicas int) *sequencer.Genesis {
 	c.t.Helper()
 	ring := sequencer.NewRing(shards)
-	var ids []shard.NodeID
+	var nodes []sequencer.Candidate
 	for _, n := range c.nodes {
-		ids = append(ids, n.ID())
+		nodes = append(nodes, sequencer.Candidate{ID: n.ID()})
 	}
-	initial, err := sequencer.Place(ring, ids, replicas)
+	initial, err := sequencer.Place(ring, nodes, replicas)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func memory(n int) []vfs.FS {
 }
 
 func TestClusterServesAndRestarts(t *testing.T) {
-	c := newNodes(t, memory(3)...)
+	c := newNodesWith(t, func(cfg *Config) { cfg.Zone = "zone-of-" + cfg.Name }, memory(3)...)
 	c.init(c.genesis("test", 3, 2))
 	cl := c.open(0)
 	ctx := t.Context()
@@ -150,10 +150,27 @@ func TestClusterServesAndRestarts(t *testing.T) {
 		if len(s.GetReplicas()) != 2 || len(s.GetPeers()) != 2 {
 			t.Errorf("status of %s shows %d replicas and %d peers, want 2 and 2", n.cfg.Name, len(s.GetReplicas()), len(s.GetPeers()))
 		}
+		if zone := s.GetIdentity().GetZone(); zone != n.cfg.Zone {
+			t.Errorf("%s says that it is in zone %q, want %q", n.cfg.Name, zone, n.cfg.Zone)
+		}
+		for _, p := range s.GetPeers() {
+			if p.GetZone() != "zone-of-"+p.GetName() {
+				t.Errorf("%s says that %s is in zone %q", n.cfg.Name, p.GetName(), p.GetZone())
+			}
+		}
 		for _, r := range s.GetReplicas() {
 			if r.GetConfiguration().GetEpoch() != 1 {
 				t.Errorf("shard %d is in epoch %d after a clean restart, want 1", r.GetConfiguration().GetShard(), r.GetConfiguration().GetEpoch())
 			}
+		}
+	}
+	ring, err := cl.Ring(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range ring.Nodes {
+		if n.Zone != "zone-of-"+n.Name {
+			t.Errorf("the ring has %s in zone %q", n.Name, n.Zone)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func GenesisFromProto(p *adminpb.Genesis) (*sequencer.Genesis, error) {
 func ringToProto(r Ring) *kvpb.RingResponse {
 	p := &kvpb.RingResponse{Cluster: r.Cluster, Slices: slicesToProto(r.Slices), Configurations: ChainToProto(r.Configurations)}
 	for _, n := range r.Nodes {
-		p.Nodes = append(p.Nodes, &kvpb.Node{Id: uint64(n.ID), Name: n.Name, Address: n.Address})
+		p.Nodes = append(p.Nodes, &kvpb.Node{Id: uint64(n.ID), Name: n.Name, Address: n.Address, Zone: n.Zone})
 	}
 	return p
 }

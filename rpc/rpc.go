@@ -59,6 +59,7 @@ type Node struct {
 	ID      shard.NodeID
 	Name    string // may be empty
 	Address string // host:port
+	Zone    string // its failure domain; may be empty
 }
 
 // Admin answers operators.

@@ -1,6 +1,7 @@
 package sequencer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -10,16 +11,23 @@ import (
 // MaxPlaced bounds the nodes that Place spreads shards over.
 const MaxPlaced = 1024
 
+// Candidate is a node that may hold replicas.
+type Candidate struct {
+	ID   shard.NodeID
+	Zone string // its failure domain, as a rack or a site; empty: unknown
+}
+
 // Place spreads the ring's shards over nodes, replicas of each, and returns the first configurations in
 // the order of the ring. In this order of weight:
 //
 //   - The covering number (see Cover) is as high as the search finds, and at least 1 where that is possible.
 //   - Shards next to each other in the ring share as few nodes as possible, none
 //     where nodes >= 2 x replicas allows it: then every damaged shard has an intact sequencer.
+//   - The members of a shard are in different zones. A node of unknown zone shares it with nobody.
 //   - Members, heads and tails are spread evenly.
 //
 // The same arguments give the same placement.
-func Place(ring Ring, nodes []shard.NodeID, replicas int) ([]shard.Configuration, error) {
+func Place(ring Ring, nodes []Candidate, replicas int) ([]shard.Configuration, error) {
 	if err := ring.Valid(); err != nil {
 		return nil, err
 	}
@@ -32,19 +40,22 @@ func Place(ring Ring, nodes []shard.NodeID, replicas int) ([]shard.Configuration
 		return nil, fmt.Errorf("%d replicas on %d nodes: want at most one replica of a shard per node", replicas, n)
 	}
 	for i, n := range nodes {
-		if n == 0 || slices.Contains(nodes[:i], n) {
-			return nil, fmt.Errorf("node %v: want every node once, and none with id zero", n)
+		if n.ID == 0 || slices.ContainsFunc(nodes[:i], func(other Candidate) bool { return other.ID == n.ID }) {
+			return nil, fmt.Errorf("node %v: want every node once, and none with id zero", n.ID)
 		}
 	}
+	nodes = interleave(nodes)
+	zones := numberZones(nodes)
 	var best []shard.Configuration
-	var bestCover, bestCost int
+	var bestCover int
+	var bestCost cost
 	// Each shard begins `stride` nodes after the one before; mending then takes out what is wrong at the seam.
 	for stride := 1; stride <= min(len(nodes), maxStride); stride++ {
-		l := rotate(len(ring), len(nodes), replicas, stride)
+		l := rotate(len(ring), zones, replicas, stride)
 		l.mend()
 		l.order()
 		c := l.configurations(ring, nodes)
-		if cover, cost := Cover(c), l.cost(); best == nil || cover > bestCover || (cover == bestCover && cost < bestCost) {
+		if cover, cost := Cover(c), l.cost(); best == nil || cover > bestCover || (cover == bestCover && cost.less(bestCost)) {
 			best, bestCover, bestCost = c, cover, cost
 		}
 	}
@@ -54,37 +65,78 @@ func Place(ring Ring, nodes []shard.NodeID, replicas int) ([]shard.Configuration
 // maxStride bounds how many layouts are compared.
 const maxStride = 16
 
+// interleave returns the nodes in an order in which those of one zone stand evenly apart, so that nodes in a row are of different
+// zones where there are enough. Nodes that name no zone keep their order.
+func interleave(nodes []Candidate) []Candidate {
+	size, seen := map[string]int{}, map[string]int{}
+	for _, n := range nodes {
+		size[n.Zone]++
+	}
+	type placed struct {
+		Candidate
+		at float64 // the middle of the node's part, where its zone is cut evenly from 0 to 1
+	}
+	row := make([]placed, len(nodes))
+	for i, n := range nodes {
+		row[i] = placed{n, (float64(seen[n.Zone]) + 0.5) / float64(size[n.Zone])}
+		seen[n.Zone]++
+	}
+	slices.SortStableFunc(row, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
+	nodes = make([]Candidate, len(row))
+	for i, p := range row {
+		nodes[i] = p.Candidate
+	}
+	return nodes
+}
+
+// numberZones numbers the zones from 1; 0 is an unknown one.
+func numberZones(nodes []Candidate) []int {
+	number := map[string]int{"": 0}
+	zones := make([]int, len(nodes))
+	for i, n := range nodes {
+		if _, known := number[n.Zone]; !known {
+			number[n.Zone] = len(number)
+		}
+		zones[i] = number[n.Zone]
+	}
+	return zones
+}
+
 // layout is a placement under construction, with nodes as indexes.
 type layout struct {
-	nodes   int
+	zones   []int   // per node, see numberZones
 	members [][]int // per shard of the ring
 }
 
-func rotate(shards, nodes, replicas, stride int) layout {
-	l := layout{nodes: nodes, members: make([][]int, shards)}
+func rotate(shards int, zones []int, replicas, stride int) layout {
+	l := layout{zones: zones, members: make([][]int, shards)}
 	for i := range l.members {
 		for j := range replicas {
-			l.members[i] = append(l.members[i], (i*stride+j)%nodes)
+			l.members[i] = append(l.members[i], (i*stride+j)%len(zones))
 		}
 	}
 	return l
 }
 
-func (l layout) configurations(ring Ring, nodes []shard.NodeID) []shard.Configuration {
+func (l layout) configurations(ring Ring, nodes []Candidate) []shard.Configuration {
 	initial := make([]shard.Configuration, len(ring))
 	for i, s := range ring {
 		initial[i] = shard.Configuration{Shard: s.Shard, Epoch: 1}
 		for _, m := range l.members[i] {
-			initial[i].Members = append(initial[i].Members, nodes[m])
+			initial[i].Members = append(initial[i].Members, nodes[m].ID)
 		}
 	}
 	return initial
 }
 
-// cost is smaller for better layouts. What weighs most is a node that is in every shard, then nodes shared
-// by neighbours, then uneven loads: the sum of their squares is least when they are equal.
-func (l layout) cost() int {
-	load := make([]int, l.nodes)
+// cost is smaller for better layouts. In order of weight: nodes that are in every shard, nodes that neighbours share, members of
+// one shard that are in one zone, and uneven loads, as the sum of their squares, which is least when they are equal.
+type cost [4]int
+
+func (c cost) less(d cost) bool { return slices.Compare(c[:], d[:]) < 0 }
+
+func (l layout) cost() cost {
+	load := make([]int, len(l.zones))
 	for _, m := range l.members {
 		for _, n := range m {
 			load[n]++
@@ -97,7 +149,22 @@ func (l layout) cost() int {
 			everywhere++
 		}
 	}
-	return (everywhere*1000+l.overlap())*1_000_000 + imbalance
+	return cost{everywhere, l.overlap(), l.crowding(), imbalance}
+}
+
+// crowding counts the pairs of members of one shard that are in the same zone.
+func (l layout) crowding() int {
+	pairs := 0
+	for _, m := range l.members {
+		for i, n := range m {
+			for _, other := range m[:i] {
+				if l.zones[n] != 0 && l.zones[n] == l.zones[other] {
+					pairs++
+				}
+			}
+		}
+	}
+	return pairs
 }
 
 // overlap counts the nodes that neighbours in the ring share.
@@ -121,20 +188,20 @@ const mendWork = 2_000_000
 
 // mend moves single replicas as long as that makes the layout better.
 func (l layout) mend() {
-	steps, most := 0, mendWork/(l.nodes+len(l.members)*len(l.members[0]))
-	cost := l.cost()
+	steps, most := 0, mendWork/(len(l.zones)+len(l.members)*len(l.members[0]))
+	least := l.cost()
 	for improved := true; improved && steps < most; {
 		improved = false
 		for _, m := range l.members {
 			for j := range m {
-				for n := range l.nodes {
+				for n := range l.zones {
 					if steps++; steps > most || slices.Contains(m, n) {
 						continue
 					}
 					before := m[j]
 					m[j] = n
-					if c := l.cost(); c < cost {
-						cost, improved = c, true
+					if c := l.cost(); c.less(least) {
+						least, improved = c, true
 					} else {
 						m[j] = before
 					}
@@ -146,7 +213,7 @@ func (l layout) mend() {
 
 // order puts each shard's members into a chain order that spreads heads, then tails, evenly.
 func (l layout) order() {
-	heads, tails := make([]int, l.nodes), make([]int, l.nodes)
+	heads, tails := make([]int, len(l.zones)), make([]int, len(l.zones))
 	least := func(m []int, load []int) int {
 		at := 0
 		for i := range m {

@@ -6,12 +6,6 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// Candidate is a node that may hold replicas.
-type Candidate struct {
-	ID   shard.NodeID
-	Zone string // its failure domain, as a rack or a site; empty: unknown
-}
-
 // Spare chooses the node that shard s grows onto, once it has lost a member. It reports false where no node
 // will do.
 //

@@ -135,7 +135,9 @@ type IdentityResponse struct {
 	// Of the program, as its builders name it.
 	Version string `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`
 	// The beginning of the node's cluster; absent while it belongs to none.
-	Genesis       *Genesis `protobuf:"bytes,8,opt,name=genesis,proto3" json:"genesis,omitempty"`
+	Genesis *Genesis `protobuf:"bytes,8,opt,name=genesis,proto3" json:"genesis,omitempty"`
+	// Its failure domain, as a rack or a site; empty where it names none.
+	Zone          string `protobuf:"bytes,9,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +226,13 @@ func (x *IdentityResponse) GetGenesis() *Genesis {
 		return x.Genesis
 	}
 	return nil
+}
+
+func (x *IdentityResponse) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
 }
 
 // Genesis is how a cluster begins. All its nodes keep the same one for ever.
@@ -678,7 +687,9 @@ type Peer struct {
 	// Whether this node suspects it to have failed: a hint, never a fact.
 	Suspected bool `protobuf:"varint,4,opt,name=suspected,proto3" json:"suspected,omitempty"`
 	// Since this node last heard from it; absent: never.
-	HeardMsAgo    *uint64 `protobuf:"varint,5,opt,name=heard_ms_ago,json=heardMsAgo,proto3,oneof" json:"heard_ms_ago,omitempty"`
+	HeardMsAgo *uint64 `protobuf:"varint,5,opt,name=heard_ms_ago,json=heardMsAgo,proto3,oneof" json:"heard_ms_ago,omitempty"`
+	// Its failure domain; empty where it names none.
+	Zone          string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,12 +759,19 @@ func (x *Peer) GetHeardMsAgo() uint64 {
 	return 0
 }
 
+func (x *Peer) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x13adminpb/admin.proto\x12\x11ringward.admin.v1\x1a\rkvpb/kv.proto\"\x11\n" +
-	"\x0fIdentityRequest\"\x8d\x02\n" +
+	"\x0fIdentityRequest\"\xa1\x02\n" +
 	"\x10IdentityResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -763,7 +781,8 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"opsAddress\x12\x12\n" +
 	"\x04boot\x18\x06 \x01(\x04R\x04boot\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x124\n" +
-	"\agenesis\x18\b \x01(\v2\x1a.ringward.admin.v1.GenesisR\agenesis\"\x8b\x01\n" +
+	"\agenesis\x18\b \x01(\v2\x1a.ringward.admin.v1.GenesisR\agenesis\x12\x12\n" +
+	"\x04zone\x18\t \x01(\tR\x04zone\"\x8b\x01\n" +
 	"\aGenesis\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12-\n" +
 	"\x06slices\x18\x02 \x03(\v2\x15.ringward.kv.v1.SliceR\x06slices\x127\n" +
@@ -794,14 +813,15 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\tsequences\x18\v \x01(\rR\tsequences\x129\n" +
 	"\bregister\x18\f \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\bregister\x12\x1c\n" +
 	"\tactivated\x18\r \x01(\x04R\tactivated\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05error\"\x9a\x01\n" +
+	"\x05error\x18\x0e \x01(\tR\x05error\"\xae\x01\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x1c\n" +
 	"\tsuspected\x18\x04 \x01(\bR\tsuspected\x12%\n" +
 	"\fheard_ms_ago\x18\x05 \x01(\x04H\x00R\n" +
-	"heardMsAgo\x88\x01\x01B\x0f\n" +
+	"heardMsAgo\x88\x01\x01\x12\x12\n" +
+	"\x04zone\x18\x06 \x01(\tR\x04zoneB\x0f\n" +
 	"\r_heard_ms_ago*X\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +

@@ -45,6 +45,8 @@ type Node struct {
 	// Address is where the node serves clients, as host:port; empty while nobody
 	// has heard it.
 	Address string
+	// Zone is the node's failure domain, as a rack or a site; empty where it names none.
+	Zone string
 }
 
 // Owner is the shard that owns the key; the zero Ring has none.
@@ -94,7 +96,7 @@ func ringOf(told *wire.Ring) *Ring {
 		r.Shards = append(r.Shards, Shard{ID: s.Shard, From: s.From, Epoch: c.Epoch, Members: c.Members})
 	}
 	for _, n := range told.Nodes {
-		r.meet(Node{ID: n.ID, Name: n.Name, Address: n.Address})
+		r.meet(Node{ID: n.ID, Name: n.Name, Address: n.Address, Zone: n.Zone})
 	}
 	return r
 }
@@ -133,6 +135,7 @@ func (r *Ring) meet(n Node) bool {
 		return true
 	}
 	// Who has not heard an address does not make it unknown.
+	n.Zone = cmp.Or(n.Zone, r.Nodes[i].Zone)
 	n.Name, n.Address = cmp.Or(n.Name, r.Nodes[i].Name), cmp.Or(n.Address, r.Nodes[i].Address)
 	changed := r.Nodes[i] != n
 	r.Nodes[i] = n

@@ -194,9 +194,9 @@ func begun(endpoints []string, ids []*adminpb.IdentityResponse, shards, replicas
 
 // begin makes the genesis of a new cluster.
 func begin(ids []*adminpb.IdentityResponse, shards, replicas int) (*adminpb.Genesis, error) {
-	nodes := make([]shard.NodeID, len(ids))
+	nodes := make([]sequencer.Candidate, len(ids))
 	for i, id := range ids {
-		nodes[i] = shard.NodeID(id.Node)
+		nodes[i] = sequencer.Candidate{ID: shard.NodeID(id.Node), Zone: id.Zone}
 	}
 	ring := sequencer.NewRing(shards)
 	initial, err := sequencer.Place(ring, nodes, replicas)

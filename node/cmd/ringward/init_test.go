@@ -52,6 +52,24 @@ func TestInit(t *testing.T) {
 	}
 }
 
+func TestInitKeepsCopiesInDifferentZones(t *testing.T) {
+	nodes, endpoints := fakes(t, 6)
+	zone := map[uint64]string{}
+	for i, n := range nodes {
+		id := n.status.Identity
+		id.Zone = []string{"x", "y", "z"}[i/2]
+		zone[id.Node] = id.Zone
+	}
+	if got := ringward(t, "", "init", "--endpoints", endpoints, "--shards", "6", "--replicas", "2"); got.code != exitOK {
+		t.Fatalf("got %+v", got)
+	}
+	for _, c := range nodes[0].status.Identity.Genesis.Initial {
+		if zone[c.Members[0]] == zone[c.Members[1]] {
+			t.Errorf("shard %d has both copies in zone %s", c.Shard, zone[c.Members[0]])
+		}
+	}
+}
+
 // An init that reached some nodes only is finished by the next one, with the genesis that those have.
 func TestInitIsFinished(t *testing.T) {
 	nodes, endpoints := fakes(t, 3)

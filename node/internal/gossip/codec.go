@@ -15,12 +15,13 @@ import (
 //	meta   version, node
 //	hint   version, cluster, chain
 //	state  version, cluster, count, nodes, count, chains
-//	node   id, boot, name, address, gossip address, cluster
-const version = 1
+//	node   id, boot, name, zone, address, gossip address, cluster
+const version = 2
 
 // Bounds on what a node says of itself: together they fit into memberlist's 512 bytes of meta.
 const (
 	maxName    = 64
+	maxZone    = 32
 	maxAddress = 255
 	maxCluster = 128
 	// maxNodes bounds the nodes that are remembered, dead ones included.
@@ -37,7 +38,7 @@ const (
 func appendNode(b []byte, n Node) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(n.ID))
 	b = binary.AppendUvarint(b, n.Boot)
-	for _, s := range []string{n.Name, n.Address, n.Gossip, n.Cluster} {
+	for _, s := range []string{n.Name, n.Zone, n.Address, n.Gossip, n.Cluster} {
 		b = shard.AppendBytes(b, []byte(s))
 	}
 	return b
@@ -47,7 +48,8 @@ func appendNode(b []byte, n Node) []byte {
 func decodeNode(d *shard.Decoder) Node {
 	n := Node{
 		ID: shard.NodeID(d.Uint64()), Boot: d.Uvarint(),
-		Name: string(d.Bytes()), Address: string(d.Bytes()), Gossip: string(d.Bytes()), Cluster: string(d.Bytes()),
+		Name: string(d.Bytes()), Zone: string(d.Bytes()), Address: string(d.Bytes()), Gossip: string(d.Bytes()),
+		Cluster: string(d.Bytes()),
 	}
 	if err := n.valid(); err != nil {
 		d.Fail(err) // keeps an earlier error
@@ -63,6 +65,8 @@ func (n Node) valid() error {
 		return fmt.Errorf("node %v: boot %d: want 1 to %d", n.ID, n.Boot, 1<<shard.BootBits-1)
 	case !printable(n.Name, maxName):
 		return fmt.Errorf("node %v: name %q: want at most %d printable characters", n.ID, n.Name, maxName)
+	case !printable(n.Zone, maxZone):
+		return fmt.Errorf("node %v: zone %q: want at most %d printable characters", n.ID, n.Zone, maxZone)
 	case !isAddress(n.Address):
 		return fmt.Errorf("node %v: address %q: want host:port of at most %d characters", n.ID, n.Address, maxAddress)
 	case n.Gossip != "" && !isAddress(n.Gossip):
@@ -151,7 +155,7 @@ func (s state) append(b []byte) []byte {
 
 // The least that one node and one chain take.
 const (
-	minNodeBytes  = 8 + 1 + 4
+	minNodeBytes  = 8 + 1 + 5
 	minChainBytes = 1 + 3 + 8
 )
 

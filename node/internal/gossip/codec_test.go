@@ -14,7 +14,7 @@ func configuration(id shard.ID, e shard.Epoch, members ...shard.NodeID) shard.Co
 }
 
 func someNode() Node {
-	return Node{ID: 7, Boot: 3, Name: "node-7", Address: "10.0.0.7:7001", Gossip: "10.0.0.7:7101", Cluster: "c1"}
+	return Node{ID: 7, Boot: 3, Name: "node-7", Zone: "rack-1", Address: "10.0.0.7:7001", Gossip: "10.0.0.7:7101", Cluster: "c1"}
 }
 
 func someState() state {
@@ -41,7 +41,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestLargestMetaFits(t *testing.T) {
 	n := Node{
-		ID: 1<<64 - 1, Boot: 1<<shard.BootBits - 1, Name: strings.Repeat("n", maxName),
+		ID: 1<<64 - 1, Boot: 1<<shard.BootBits - 1, Name: strings.Repeat("n", maxName), Zone: strings.Repeat("z", maxZone),
 		Address: strings.Repeat("a", maxAddress-6) + ":65535", Cluster: strings.Repeat("c", maxCluster),
 	}
 	if err := n.valid(); err != nil {
@@ -67,6 +67,8 @@ func TestDecodersRefuse(t *testing.T) {
 		"boot 0":           with(func(n *Node) { n.Boot = 0 }),
 		"a boot too high":  with(func(n *Node) { n.Boot = 1 << shard.BootBits }),
 		"a long name":      with(func(n *Node) { n.Name = strings.Repeat("n", maxName+1) }),
+		"a long zone":      with(func(n *Node) { n.Zone = strings.Repeat("z", maxZone+1) }),
+		"a zone break":     with(func(n *Node) { n.Zone = "a\nb" }),
 		"an escape":        with(func(n *Node) { n.Name = "\x1b[2J" }),
 		"broken text":      with(func(n *Node) { n.Name = "\xff" }),
 		"no address":       with(func(n *Node) { n.Address = "" }),

@@ -20,6 +20,7 @@ type Options struct {
 	Node    shard.NodeID
 	Boot    uint64
 	Name    string
+	Zone    string // empty: unknown
 	Address string // at which others reach the node's gRPC
 	Cluster string // empty before the node has a genesis
 
@@ -87,7 +88,7 @@ func lan() pace {
 func Open(o Options) (*Gossip, error) { return open(o, lan()) }
 
 func open(o Options, p pace) (*Gossip, error) {
-	self := Node{ID: o.Node, Boot: o.Boot, Name: o.Name, Address: o.Address, Cluster: o.Cluster, Alive: true}
+	self := Node{ID: o.Node, Boot: o.Boot, Name: o.Name, Zone: o.Zone, Address: o.Address, Cluster: o.Cluster, Alive: true}
 	if err := self.valid(); err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}

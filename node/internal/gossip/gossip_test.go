@@ -144,7 +144,7 @@ func (r *recorder) has(s string) bool { return strings.Contains(r.String(), s) }
 
 func TestAddressesSpread(t *testing.T) {
 	a := start(t, Options{Node: 1, Name: "one", Address: "a:1"}, brisk())
-	b := start(t, Options{Node: 2, Name: "same", Address: "b:1", Join: []string{a.Self().Gossip}}, brisk())
+	b := start(t, Options{Node: 2, Name: "same", Zone: "rack-2", Address: "b:1", Join: []string{a.Self().Gossip}}, brisk())
 	c := start(t, Options{Node: 3, Name: "same", Address: "c:1", Join: []string{a.Self().Gossip}}, brisk())
 	for _, n := range []*testNode{a, b, c} {
 		await(t, n, "all are known", func() bool { return n.sees(1) && n.sees(2) && n.sees(3) })
@@ -155,7 +155,10 @@ func TestAddressesSpread(t *testing.T) {
 	if _, ok := b.Address(4); ok {
 		t.Error("an unknown node has an address")
 	}
-	if n := c.Nodes()[0]; n.Name != "one" || n.Gossip != a.Self().Gossip || n.Boot != 1 {
+	if n := c.Nodes()[1]; n.Zone != "rack-2" {
+		t.Errorf("node 2 is known as %+v", n)
+	}
+	if n := c.Nodes()[0]; n.Name != "one" || n.Zone != "" || n.Gossip != a.Self().Gossip || n.Boot != 1 {
 		t.Errorf("node 1 is known as %+v", n)
 	}
 }

@@ -17,6 +17,7 @@ type Node struct {
 	ID      shard.NodeID
 	Boot    uint64 // how often its data directory has been opened
 	Name    string // for people; not unique
+	Zone    string // its failure domain; empty where it names none
 	Address string // where it serves gRPC
 	Gossip  string // where it gossips
 	Cluster string // empty before the node has a genesis

@@ -114,20 +114,20 @@ func (p *plan) String() string {
 // genesis lays the ring out.
 func (p *plan) genesis(r *rand.Rand) (*sequencer.Genesis, error) {
 	ring := sequencer.NewRing(p.shards)
-	ids := make([]shard.NodeID, p.nodes)
-	for i := range ids {
-		ids[i] = shard.NodeID(i + 1)
+	nodes := make([]sequencer.Candidate, p.nodes)
+	for i := range nodes {
+		nodes[i].ID = shard.NodeID(i + 1)
 	}
 	g := &sequencer.Genesis{Cluster: "sim", Ring: ring}
 	if p.placed {
-		initial, err := sequencer.Place(ring, ids, p.replicas)
+		initial, err := sequencer.Place(ring, nodes, p.replicas)
 		g.Initial = initial
 		return g, err
 	}
 	for _, s := range ring {
 		c := shard.Configuration{Shard: s.Shard, Epoch: 1}
 		for _, i := range r.Perm(p.nodes)[:p.replicas] {
-			c.Members = append(c.Members, ids[i])
+			c.Members = append(c.Members, nodes[i].ID)
 		}
 		g.Initial = append(g.Initial, c)
 	}

@@ -101,7 +101,7 @@ func TestRing(t *testing.T) {
 		p := &kvpb.RingResponse{
 			Cluster: "c", Slices: []*kvpb.Slice{{Shard: 1}, {Shard: 2, From: 1 << 63}},
 			Configurations: []*kvpb.Configuration{{Shard: 1, Epoch: 4, Members: []uint64{7}}, {Shard: 2, Epoch: 1, Members: []uint64{8, 7}}},
-			Nodes:          []*kvpb.Node{{Id: 7, Name: "seven", Address: "localhost:7"}, {Id: 8}},
+			Nodes:          []*kvpb.Node{{Id: 7, Name: "seven", Address: "localhost:7", Zone: "x"}, {Id: 8}},
 		}
 		change(p)
 		return p
@@ -109,6 +109,9 @@ func TestRing(t *testing.T) {
 	r, err := RingFromProto(ring(func(*kvpb.RingResponse) {}))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := (Node{ID: 7, Name: "seven", Address: "localhost:7", Zone: "x"}); r.Nodes[0] != want {
+		t.Errorf("node %+v, want %+v", r.Nodes[0], want)
 	}
 	owners := map[shard.ID]bool{}
 	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {

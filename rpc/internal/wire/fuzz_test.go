@@ -100,7 +100,7 @@ func FuzzRing(f *testing.F) {
 	p := &kvpb.RingResponse{
 		Cluster: "c", Slices: []*kvpb.Slice{{Shard: 1}, {Shard: 2, From: 1 << 63}},
 		Configurations: []*kvpb.Configuration{{Shard: 1, Epoch: 4, Members: []uint64{7}}, {Shard: 2, Epoch: 1, Members: []uint64{8, 7}}},
-		Nodes:          []*kvpb.Node{{Id: 7, Name: "seven", Address: "localhost:7"}},
+		Nodes:          []*kvpb.Node{{Id: 7, Name: "seven", Address: "localhost:7", Zone: "x"}},
 	}
 	b, err := proto.Marshal(p)
 	if err != nil {

@@ -30,6 +30,7 @@ type Node struct {
 	ID      shard.NodeID
 	Name    string // may be empty
 	Address string // host:port; empty while it is not known
+	Zone    string // its failure domain; empty where it names none
 }
 
 // RingFromProto returns a ring in which every key has an owner and every shard a
@@ -67,7 +68,7 @@ func RingFromProto(p *kvpb.RingResponse) (*Ring, error) {
 		if n.GetId() == 0 {
 			return nil, fmt.Errorf("ring of cluster %s names node 0", r.Cluster)
 		}
-		r.Nodes = append(r.Nodes, Node{ID: shard.NodeID(n.GetId()), Name: n.GetName(), Address: n.GetAddress()})
+		r.Nodes = append(r.Nodes, Node{ID: shard.NodeID(n.GetId()), Name: n.GetName(), Address: n.GetAddress(), Zone: n.GetZone()})
 	}
 	return r, nil
 }
