@@ -20,6 +20,8 @@ type clusterView struct {
 	Losable int         `json:"losable"` // nodes, whichever they are, that may be lost from now on
 	Shards  []shardView `json:"shards"`  // in the order of the ring
 	Nodes   []nodeView  `json:"nodes"`
+
+	weakness string // why Losable is 0
 }
 
 type shardView struct {
@@ -52,6 +54,7 @@ type memberView struct {
 type nodeView struct {
 	ID        string   `json:"id,omitempty"`
 	Name      string   `json:"name,omitempty"`
+	Zone      string   `json:"zone,omitempty"`
 	Address   string   `json:"address,omitempty"`
 	Up        bool     `json:"up"`
 	Reason    string   `json:"reason,omitempty"` // why it is not up, or what is wrong with it
@@ -62,6 +65,10 @@ type nodeView struct {
 	Shards    []uint32 `json:"shards"`              // it is a member of
 	Heads     []uint32 `json:"heads"`               // it is the head of
 	Suspected []string `json:"suspected,omitempty"` // nodes that it suspects
+
+	// LongestRun is the longest run of neighbouring shards among Shards: they are repaired one after the other.
+	LongestRun int  `json:"longest_run"`
+	stranger   bool // it belongs to another cluster
 }
 
 // known gathers what the answers say of nodes and configurations.
@@ -69,15 +76,24 @@ type known struct {
 	genesis        *adminpb.Genesis
 	configurations map[uint32]*kvpb.Configuration // the newest by shard
 	names          map[uint64]string
+	zones          map[uint64]string
 	addresses      map[uint64]string
 	replicas       map[uint64]map[uint32]*adminpb.Replica // by node, of those that answer
+	ring           []shard.Configuration                  // configurations in the order of the ring, once all is learned
 }
 
 func merge(answers []answer, timeout time.Duration) clusterView {
 	k := known{configurations: map[uint32]*kvpb.Configuration{}, names: map[uint64]string{},
-		addresses: map[uint64]string{}, replicas: map[uint64]map[uint32]*adminpb.Replica{}}
+		zones: map[uint64]string{}, addresses: map[uint64]string{}, replicas: map[uint64]map[uint32]*adminpb.Replica{}}
 	for _, a := range answers {
 		k.learn(a)
+	}
+	for _, s := range k.genesis.GetSlices() {
+		c := shard.Configuration{Shard: shard.ID(s.Shard)}
+		for _, m := range k.configurations[s.Shard].GetMembers() {
+			c.Members = append(c.Members, shard.NodeID(m))
+		}
+		k.ring = append(k.ring, c)
 	}
 	v := clusterView{Cluster: k.genesis.GetCluster(), Shards: []shardView{}, Nodes: []nodeView{}}
 	slicesOf := k.genesis.GetSlices()
@@ -93,7 +109,10 @@ func merge(answers []answer, timeout time.Duration) clusterView {
 	}
 	v.Nodes = append(v.Nodes, k.silent(answers, answered, timeout)...)
 	slices.SortStableFunc(v.Nodes, func(a, b nodeView) int { return compareNames(a.Name, b.Name) })
-	v.Losable = losable(k.live())
+	live := k.live()
+	if v.Losable = losable(live); v.Losable == 0 {
+		v.weakness = k.weakness(live)
+	}
 	return v
 }
 
@@ -103,7 +122,7 @@ func (k *known) learn(a answer) {
 	if a.err != nil || id == nil {
 		return
 	}
-	k.names[id.Node], k.addresses[id.Node] = id.Name, cmp.Or(id.ClientAddress, a.endpoint)
+	k.names[id.Node], k.zones[id.Node], k.addresses[id.Node] = id.Name, id.Zone, cmp.Or(id.ClientAddress, a.endpoint)
 	if g := id.Genesis; g != nil && k.genesis == nil {
 		k.genesis = g
 		for _, c := range g.Initial {
@@ -124,6 +143,7 @@ func (k *known) learn(a answer) {
 	k.replicas[id.Node] = replicas
 	for _, p := range a.status.Peers {
 		k.names[p.Id] = cmp.Or(k.names[p.Id], p.Name)
+		k.zones[p.Id] = cmp.Or(k.zones[p.Id], p.Zone)
 		k.addresses[p.Id] = cmp.Or(k.addresses[p.Id], p.Address)
 	}
 }
@@ -191,11 +211,11 @@ func (k *known) member(s uint32, id uint64) memberView {
 
 func (k *known) node(a answer) nodeView {
 	s, id := a.status, a.status.Identity
-	v := nodeView{ID: shard.NodeID(id.Node).String(), Name: k.name(id.Node), Address: k.addresses[id.Node], Up: true,
-		Version: id.Version, Boot: id.Boot, UptimeMS: s.UptimeMs, LogBytes: s.LogBytes}
-	v.Shards, v.Heads = k.hosts(id.Node)
+	v := nodeView{ID: shard.NodeID(id.Node).String(), Name: k.name(id.Node), Zone: id.Zone, Address: k.addresses[id.Node], Up: true,
+		stranger: k.stranger(a), Version: id.Version, Boot: id.Boot, UptimeMS: s.UptimeMs, LogBytes: s.LogBytes}
+	k.hosts(id.Node, &v)
 	switch {
-	case k.stranger(a):
+	case v.stranger:
 		v.Reason = "belongs to cluster " + id.Genesis.Cluster
 	case id.Genesis == nil && k.genesis != nil:
 		v.Reason = "has not joined the cluster: run ringward init again"
@@ -225,9 +245,9 @@ func (k *known) silent(answers []answer, answered map[uint64]bool, timeout time.
 			return
 		}
 		answered[id] = true
-		v := nodeView{ID: shard.NodeID(id).String(), Name: k.name(id), Address: k.addresses[id]}
+		v := nodeView{ID: shard.NodeID(id).String(), Name: k.name(id), Zone: k.zones[id], Address: k.addresses[id]}
 		v.Reason = cmp.Or(reasons[v.Address], "no node knows its address")
-		v.Shards, v.Heads = k.hosts(id)
+		k.hosts(id, &v)
 		delete(reasons, v.Address)
 		nodes = append(nodes, v)
 	}
@@ -248,34 +268,53 @@ func (k *known) silent(answers []answer, answered map[uint64]bool, timeout time.
 	return nodes
 }
 
-// hosts lists the shards that a node is a member of, and is the head of, in the order of the ring.
-func (k *known) hosts(id uint64) (member, head []uint32) {
-	member, head = []uint32{}, []uint32{}
-	for _, s := range k.genesis.GetSlices() {
-		i := slices.Index(k.configurations[s.Shard].GetMembers(), id)
+// hosts notes the shards that a node is a member of, and is the head of, in the order of the ring.
+func (k *known) hosts(id uint64, v *nodeView) {
+	v.Shards, v.Heads = []uint32{}, []uint32{}
+	for _, c := range k.ring {
+		i := slices.Index(c.Members, shard.NodeID(id))
 		if i >= 0 {
-			member = append(member, s.Shard)
+			v.Shards = append(v.Shards, uint32(c.Shard))
 		}
 		if i == 0 {
-			head = append(head, s.Shard)
+			v.Heads = append(v.Heads, uint32(c.Shard))
 		}
 	}
-	return member, head
+	v.LongestRun = sequencer.LongestRun(k.ring, shard.NodeID(id))
 }
 
 // live is the newest configurations without the members that do not answer.
 func (k *known) live() []shard.Configuration {
 	var all []shard.Configuration
-	for _, s := range k.genesis.GetSlices() {
-		c := shard.Configuration{Shard: shard.ID(s.Shard)}
-		for _, m := range k.configurations[s.Shard].GetMembers() {
-			if k.replicas[m] != nil {
-				c.Members = append(c.Members, shard.NodeID(m))
-			}
-		}
+	for _, c := range k.ring {
+		lost := func(m shard.NodeID) bool { return k.replicas[uint64(m)] == nil }
+		c.Members = slices.DeleteFunc(slices.Clone(c.Members), lost)
 		all = append(all, c)
 	}
 	return all
+}
+
+// weakness says why no node may be lost from what is live; empty where there is no cluster yet.
+func (k *known) weakness(live []shard.Configuration) string {
+	for _, c := range live {
+		if len(c.Members) == 0 {
+			return fmt.Sprintf("no member of shard %d answers", c.Shard)
+		}
+	}
+	for _, c := range live {
+		if len(c.Members) == 1 {
+			return fmt.Sprintf("%s holds the only copy of shard %d", k.name(uint64(c.Members[0])), c.Shard)
+		}
+	}
+	if len(live) == 0 {
+		return ""
+	}
+	for _, m := range live[0].Members {
+		if !slices.ContainsFunc(live, func(c shard.Configuration) bool { return !c.Has(m) }) {
+			return fmt.Sprintf("%s is in every shard, and a shard that lost a member is repaired by one that did not", k.name(uint64(m)))
+		}
+	}
+	return ""
 }
 
 // losable is how many nodes, whichever they are, may be lost without losing data or the

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -134,6 +135,7 @@ func TestStatusOfStrangers(t *testing.T) {
 
 func TestRing(t *testing.T) {
 	a, b, _ := threeNodes(t)
+	a.status.Identity.Zone, a.status.Peers[1].Zone = "rack-1", "rack-3"
 	got := ringward(t, "", "ring", "--endpoints", a.endpoint+","+b.endpoint)
 	want := `cluster c1: 3 shards, 2 of 3 nodes up; no node may be lost
 
@@ -141,14 +143,59 @@ SHARD  FROM              SHARE  EPOCH  CHAIN, HEAD FIRST  SEQUENCED BY  SEQUENCE
 1      0000000000000000  33.3%  1      node-1 > node-2    shard 3       shard 2
 2      5555555555555556  33.3%  1      node-2 > node-3    shard 1       shard 3
 3      aaaaaaaaaaaaaaac  33.3%  1      node-3 > node-1    shard 2       shard 1
+
+NODE    ID                ZONE    SHARDS  HEADS  LONGEST RUN
+node-1  0000000000000001  rack-1  2       1      2
+node-2  0000000000000002  -       2       1      2
+node-3  0000000000000003  rack-3  2       1      2
 `
 	if got.code != exitOK || got.stdout != want {
 		t.Errorf("exit %d, stdout:\n%s\nwant:\n%s", got.code, got.stdout, want)
+	}
+	if want := "ringward: warning: no node may be lost: node-2 holds the only copy of shard 2\n"; got.stderr != want {
+		t.Errorf("stderr %q, want %q", got.stderr, want)
 	}
 	var v ringView
 	got = ringward(t, "", "ring", "-o", "json", "--endpoints", a.endpoint)
 	if err := json.Unmarshal([]byte(got.stdout), &v); err != nil || len(v.Shards) != 3 || v.Shards[2].SequencedBy != 2 || v.Shards[2].Members[0].Name != "node-3" {
 		t.Errorf("%v: %+v", err, v)
+	}
+	want3 := ringNode{ID: "0000000000000003", Name: "node-3", Zone: "rack-3", Shards: []uint32{2, 3}, Heads: []uint32{3}, LongestRun: 2}
+	if len(v.Nodes) != 3 || !reflect.DeepEqual(v.Nodes[2], want3) {
+		t.Errorf("nodes %+v, want the third to be %+v", v.Nodes, want3)
+	}
+}
+
+// The ring tells why no node may be lost, and has no row for nodes of other clusters and endpoints where nobody is.
+func TestRingWarns(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		chains [][]uint64
+		want   string // empty: no warning
+	}{
+		{"one may be lost", [][]uint64{{1, 2}, {3, 4}}, ""},
+		{"a node in every shard", [][]uint64{{1, 2}, {2, 3}, {4, 2}}, "node-2 is in every shard"},
+		{"one copy", [][]uint64{{1, 2}, {3}, {4}}, "node-3 holds the only copy of shard 2"},
+		{"one copy that answers", [][]uint64{{1, 2}, {3, 4}, {5, 1}}, "node-1 holds the only copy of shard 3"},
+		{"no copy that answers", [][]uint64{{1, 2}, {3, 4}, {5}}, "no member of shard 3 answers"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			nodes, endpoints := fakes(t, 4)
+			for _, n := range nodes {
+				n.join(genesisOf(c.chains...))
+			}
+			stranger := startFake(t, 6)
+			g := genesisOf([]uint64{6})
+			g.Cluster = "c2"
+			stranger.join(g)
+			got := ringward(t, "", "ring", "--endpoints", endpoints+","+stranger.endpoint+",127.0.0.1:1")
+			if warned := strings.Contains(got.stderr, "warning: no node may be lost: "+c.want); got.code != exitOK || warned != (c.want != "") {
+				t.Errorf("exit %d, stderr %q, want %q", got.code, got.stderr, c.want)
+			}
+			if strings.Contains(got.stdout, "node-6") || strings.Contains(got.stdout, "127.0.0.1:1") {
+				t.Errorf("stdout:\n%s", got.stdout)
+			}
+		})
 	}
 }
 
