@@ -20,9 +20,10 @@ type Candidate struct {
 // Place spreads the ring's shards over nodes, replicas of each, and returns the first configurations in
 // the order of the ring. In this order of weight:
 //
-//   - The covering number (see Cover) is as high as the search finds, and at least 1 where that is possible.
-//   - Shards next to each other in the ring share as few nodes as possible, none
-//     where nodes >= 2 x replicas allows it: then every damaged shard has an intact sequencer.
+//   - The covering number (see Cover) is as high as the search finds, and at least 1 where that is possible. A higher
+//     one than replicas - 1 is welcome, but not looked for.
+//   - Shards next to each other in the ring share as few nodes as possible, none where the cover and
+//     nodes >= 2 x replicas allow it: then every damaged shard has an intact sequencer.
 //   - The members of a shard are in different zones. A node of unknown zone shares it with nobody.
 //   - Members, heads and tails are spread evenly.
 //
@@ -45,21 +46,42 @@ func Place(ring Ring, nodes []Candidate, replicas int) ([]shard.Configuration, e
 		}
 	}
 	nodes = interleave(nodes)
+	best := spread(ring, nodes, replicas, 1)
+	// With as many nodes lost as there are replicas, what a shard holds may be lost before the ring is. So a cover
+	// beyond that is welcome, but no neighbours are made to share nodes for it.
+	for best.cover > 0 && best.cover < min(replicas-1, maxCover) {
+		higher := spread(ring, nodes, replicas, best.cover+1)
+		if higher.cover <= best.cover {
+			break
+		}
+		best = higher
+	}
+	return best.configurations, nil
+}
+
+// placement is a finished layout.
+type placement struct {
+	configurations []shard.Configuration
+	cover          int
+	cost           cost
+}
+
+// spread returns the best placement that it finds while it avoids that so many nodes hit every shard.
+func spread(ring Ring, nodes []Candidate, replicas, avoid int) (best placement) {
 	zones := numberZones(nodes)
-	var best []shard.Configuration
-	var bestCover int
-	var bestCost cost
 	// Each shard begins `stride` nodes after the one before; mending then takes out what is wrong at the seam.
 	for stride := 1; stride <= min(len(nodes), maxStride); stride++ {
 		l := rotate(len(ring), zones, replicas, stride)
+		l.avoid = avoid
 		l.mend()
 		l.order()
-		c := l.configurations(ring, nodes)
-		if cover, cost := Cover(c), l.cost(); best == nil || cover > bestCover || (cover == bestCover && cost.less(bestCost)) {
-			best, bestCover, bestCost = c, cover, cost
+		p := placement{configurations: l.configurations(ring, nodes), cost: l.cost()}
+		p.cover = Cover(p.configurations)
+		if stride == 1 || p.cover > best.cover || p.cover == best.cover && p.cost.less(best.cost) {
+			best = p
 		}
 	}
-	return best, nil
+	return best
 }
 
 // maxStride bounds how many layouts are compared.
@@ -106,6 +128,7 @@ func numberZones(nodes []Candidate) []int {
 type layout struct {
 	zones   []int   // per node, see numberZones
 	members [][]int // per shard of the ring
+	avoid   int     // how many nodes are not to hit every shard, from 1
 }
 
 func rotate(shards int, zones []int, replicas, stride int) layout {
@@ -129,7 +152,7 @@ func (l layout) configurations(ring Ring, nodes []Candidate) []shard.Configurati
 	return initial
 }
 
-// cost is smaller for better layouts. In order of weight: nodes that are in every shard, nodes that neighbours share, members of
+// cost is smaller for better layouts. In order of weight: ways to hit every shard, nodes that neighbours share, members of
 // one shard that are in one zone, and uneven loads, as the sum of their squares, which is least when they are equal.
 type cost [4]int
 
@@ -142,14 +165,29 @@ func (l layout) cost() cost {
 			load[n]++
 		}
 	}
-	everywhere, imbalance := 0, 0
+	imbalance := 0
 	for _, x := range load {
 		imbalance += x * x
-		if x == len(l.members) && len(l.members) > 1 {
-			everywhere++
-		}
 	}
-	return cost{everywhere, l.overlap(), l.crowding(), imbalance}
+	return cost{l.hits(0, nil, l.avoid), l.overlap(), l.crowding(), imbalance}
+}
+
+// hits counts the ways in which up to k nodes more than those chosen hit all shards from one on. It is 0 where
+// there are none, and the fewer the better.
+func (l layout) hits(from int, chosen []int, k int) int {
+	for i, m := range l.members[from:] {
+		if slices.ContainsFunc(m, func(n int) bool { return slices.Contains(chosen, n) }) {
+			continue
+		}
+		ways := 0
+		for _, n := range m {
+			if k > 0 {
+				ways += l.hits(from+i+1, append(slices.Clip(chosen), n), k-1)
+			}
+		}
+		return ways
+	}
+	return 1 + k*len(l.zones) // with nodes to spare it is worse
 }
 
 // crowding counts the pairs of members of one shard that are in the same zone.
@@ -188,7 +226,12 @@ const mendWork = 2_000_000
 
 // mend moves single replicas as long as that makes the layout better.
 func (l layout) mend() {
-	steps, most := 0, mendWork/(len(l.zones)+len(l.members)*len(l.members[0]))
+	replicas := len(l.members[0])
+	look := len(l.zones) + len(l.members)*replicas
+	for range l.avoid - 1 {
+		look *= replicas
+	}
+	steps, most := 0, mendWork/look
 	least := l.cost()
 	for improved := true; improved && steps < most; {
 		improved = false

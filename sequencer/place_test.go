@@ -19,8 +19,9 @@ func TestPlace(t *testing.T) {
 		{4, 4, 3, 1, 8, 0},
 		{4, 4, 2, 1, 0, 0},
 		{5, 4, 2, 1, 0, 1},
-		{6, 6, 3, 1, 0, 0},
-		{9, 12, 4, 2, 3, 1},
+		{6, 5, 3, 1, 3, 1}, // an odd ring cannot do with none
+		{6, 6, 3, 2, 6, 0}, // the cover weighs more
+		{9, 12, 4, 3, 16, 1},
 		{2, 2, 1, 1, 0, 0},
 		{1, 1, 1, 0, 0, 0},
 		{2, 2, 2, 0, 4, 0},
@@ -79,14 +80,15 @@ func TestPlaceInZones(t *testing.T) {
 		spread           int // between the least and the most loaded node
 	}{
 		{map[string]int{"x": 3, "y": 3}, 6, 2, 0, 0, 0},
-		{map[string]int{"x": 2, "y": 2, "z": 2}, 6, 3, 0, 0, 0},
+		{map[string]int{"x": 2, "y": 2, "z": 2}, 5, 3, 0, 3, 1},
+		{map[string]int{"x": 2, "y": 2, "z": 2}, 6, 3, 3, 7, 0}, // cover 2, and it weighs more
 		{map[string]int{"x": 2, "y": 2, "z": 2}, 5, 2, 0, 0, 1},
 		// With a node of y in each shard those two would hit all shards: the cover weighs more.
 		{map[string]int{"x": 4, "y": 2}, 6, 2, 2, 0, 0},
 		{map[string]int{"x": 6}, 6, 2, 6, 0, 0},
 		{map[string]int{"x": 3, "": 3}, 6, 2, 0, 0, 0},
 		{map[string]int{"x": 5, "y": 5, "z": 5}, 30, 3, 0, 0, 0},
-		{map[string]int{"x": 3, "y": 3}, 6, 3, 6, 0, 0},
+		{map[string]int{"x": 3, "y": 3}, 6, 3, 6, 6, 0},
 		{map[string]int{"x": 2, "y": 1}, 3, 2, 1, 3, 0},
 		{map[string]int{"x": 100, "y": 100, "z": 100}, 1000, 3, 0, 0, 0},
 	} {
