@@ -69,6 +69,7 @@ type stage struct {
 	proposer *Proposer
 	enforcer *Enforcer
 	heard    string // of whom the proposer itself hears
+	since    string // of whom it has heard since they were accused
 	ticks    int
 }
 

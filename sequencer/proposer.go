@@ -15,6 +15,9 @@ type Proposer struct {
 	expiry  int // ticks a report is believed
 	now     int
 	reports map[shard.NodeID]report
+	// accused holds when a member was last accused by somebody who had not accused it before, as a tick of
+	// those that hears of Propose counts.
+	accused map[shard.NodeID]int
 
 	epoch shard.Epoch // the reports and what follows are about this one
 	since int         // the tick at which a proposal was first due in it; 0: none is due
@@ -31,18 +34,23 @@ type report struct {
 
 // NewProposer believes reports for expiry ticks.
 func NewProposer(expiry int) *Proposer {
-	return &Proposer{expiry: max(expiry, 2), reports: map[shard.NodeID]report{}}
+	return &Proposer{expiry: max(expiry, 2), reports: map[shard.NodeID]report{}, accused: map[shard.NodeID]int{}}
 }
 
 // maxFruitless bounds how often the delay doubles.
 const maxFruitless = 8
 
-// Report takes a MsgReport about the shard.
-func (p *Proposer) Report(m shard.Message) {
+// Report takes a MsgReport about the shard, which came at a tick of those that hears of Propose counts.
+func (p *Proposer) Report(m shard.Message, tick int) {
 	if m.Epoch < p.epoch {
 		return
 	}
 	p.enter(m.Epoch)
+	for _, s := range m.Suspects {
+		if !slices.Contains(p.reports[m.From].suspects, s) {
+			p.accused[s] = tick
+		}
+	}
 	p.reports[m.From] = report{suspects: m.Suspects, until: p.now + p.expiry}
 }
 
@@ -51,6 +59,7 @@ func (p *Proposer) enter(e shard.Epoch) {
 	if e > p.epoch {
 		p.epoch, p.since, p.proposed = e, 0, false
 		clear(p.reports)
+		clear(p.accused)
 	}
 }
 
@@ -64,8 +73,8 @@ func (p *Proposer) Tick() {
 }
 
 // Propose returns the successor of the register's newest configuration, if suspicion calls for one
-// now. hears says of whom the proposer itself has heard lately.
-func (p *Proposer) Propose(reg *Register, hears func(shard.NodeID) bool) (shard.Configuration, bool) {
+// now. hears says of whom the proposer itself has heard lately, and after some tick; 0: any.
+func (p *Proposer) Propose(reg *Register, hears func(n shard.NodeID, after int) bool) (shard.Configuration, bool) {
 	newest := reg.Chain.Newest()
 	p.enter(newest.Epoch)
 	if reg.Activated == newest.Epoch {
@@ -82,7 +91,7 @@ func (p *Proposer) Propose(reg *Register, hears func(shard.NodeID) bool) (shard.
 	if p.since == 0 {
 		p.since = p.now
 	}
-	if p.now-p.since < p.patience() {
+	if p.now-p.since < p.patience() || !p.vouched(members, hears) {
 		return shard.Configuration{}, false
 	}
 	p.proposed = !mutant.On(mutant.EpochReused)
@@ -103,10 +112,18 @@ func (p *Proposer) patience() int {
 	return p.expiry << (p.fruitless - 1)
 }
 
+// vouched reports whether a set has a member that nobody accuses, or that was heard of after it was accused. Where two of
+// three die together, the third may have its evidence and report both before the proposer has noticed anything: the
+// dead see each other and were heard of lately, and are the larger set. They are heard of again, or
+// before long not lately either.
+func (p *Proposer) vouched(set []shard.NodeID, hears func(n shard.NodeID, after int) bool) bool {
+	return slices.ContainsFunc(set, func(m shard.NodeID) bool { return hears(m, p.accused[m]) })
+}
+
 // largest is the largest set of members that see each other: none of which reports another. Among equal
 // ones it is that with most members heard of lately, then with most members that report themselves, then the
 // more upstream. A set of which nobody was heard lately is none.
-func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool) []shard.NodeID {
+func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, after int) bool) []shard.NodeID {
 	n := len(members)
 	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
 	var heard, report uint64
@@ -115,7 +132,7 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(shard.NodeID) bool
 		if _, reports := p.reports[a]; reports {
 			report |= 1 << i
 		}
-		if hears(a) {
+		if hears(a, 0) {
 			heard |= 1 << i
 		}
 		for j, b := range members {

@@ -13,7 +13,7 @@ import (
 // TestTranscripts runs the files of testdata/transcripts; -rewrite writes them anew, and the diff is the review.
 //
 //	register abc expiry=4            epoch 1, ACTIVE at all its members
-//	hears ab                         of whom the proposer itself has heard lately
+//	hears ab [after=ab]              of whom the proposer itself has heard lately, and of whom since they were accused: else of all
 //	report a suspects=bc [epoch=E] [quiet]   without suspects: the suspicion is taken back; quiet: no proposal yet
 //	propose                          what the head proposes now
 //	decide ab                        the next configuration
@@ -49,12 +49,14 @@ func (s *stage) command(t *testing.T, td *datadriven.TestData) string {
 		if len(td.CmdArgs) > 0 {
 			s.heard = word(t, td, 0)
 		}
+		s.since = s.heard
+		td.MaybeScanArgs(t, "after", &s.since)
 	case "report":
 		suspects := ""
 		td.MaybeScanArgs(t, "suspects", &suspects)
 		s.proposer.Report(shard.Message{
 			Kind: shard.MsgReport, Shard: 2, From: id(word(t, td, 0)), Epoch: s.epoch(t, td), Suspects: ids(suspects),
-		})
+		}, 1)
 		if !td.HasArg("quiet") {
 			return s.propose()
 		}
@@ -106,7 +108,9 @@ func (s *stage) command(t *testing.T, td *datadriven.TestData) string {
 }
 
 func (s *stage) propose() string {
-	c, ok := s.proposer.Propose(s.register, func(n shard.NodeID) bool { return strings.Contains(s.heard, name(n)) })
+	c, ok := s.proposer.Propose(s.register, func(n shard.NodeID, after int) bool {
+		return strings.Contains(s.heard, name(n)) && (after == 0 || strings.Contains(s.since, name(n)))
+	})
 	if !ok {
 		return ""
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// Detector is one node's opinion of the nodes it watches: who was heard of
-// lately. It counts ticks; a wrong opinion costs a reconfiguration, never an answer.
+// Detector is one node's opinion of the nodes it watches: who was heard of lately, and who was lost. It counts
+// ticks, from 1; a wrong opinion costs a reconfiguration, never an answer.
 type Detector struct {
 	patience int // ticks of silence after which a node is suspected
 	grace    int // ticks that a node never heard of is given, after a start of this one
@@ -19,12 +19,13 @@ type Detector struct {
 type peer struct {
 	heard     bool // at all
 	last      int  // the tick at which it was heard of
+	lost      bool // there is evidence that it has failed, and it was not heard of since
 	suspected bool
 }
 
 // NewDetector suspects after patience ticks of silence, both at least 1.
 func NewDetector(patience, grace int) *Detector {
-	return &Detector{patience: max(patience, 1), grace: max(grace, patience, 1), peers: map[shard.NodeID]*peer{}}
+	return &Detector{patience: max(patience, 1), grace: max(grace, patience, 1), now: 1, peers: map[shard.NodeID]*peer{}}
 }
 
 // Watch makes nodes those it has an opinion of.
@@ -41,9 +42,22 @@ func (d *Detector) Watch(nodes []shard.NodeID) {
 // advance: it counts as silent for that long.
 func (d *Detector) Heard(n shard.NodeID, stalled int) {
 	if p := d.peers[n]; p != nil {
-		p.heard = true
+		p.heard, p.lost = true, false
 		p.last = max(p.last, d.now-max(stalled, 0))
 	}
+}
+
+// Lost takes evidence that n has failed. It needs no silence: n is suspected at once, until it is heard of again. It
+// is none of a node that was never heard of: that one may not have started yet, and has its grace. Lost
+// reports whether the suspicion begins with it.
+func (d *Detector) Lost(n shard.NodeID) bool {
+	p := d.peers[n]
+	if p == nil || !p.heard {
+		return false
+	}
+	begins := !p.suspected
+	p.lost, p.suspected = true, true
+	return begins
 }
 
 // Tick passes one unit of time. Late says that the tick came so late that silence proves nothing, because the
@@ -60,12 +74,12 @@ func (d *Detector) Tick(late bool) (suspected, trusted []shard.NodeID) {
 		if !p.heard {
 			limit = d.grace
 		}
-		silent := d.now-p.last > limit
+		gone := p.lost || d.now-p.last > limit
 		switch {
-		case silent && !p.suspected:
+		case gone && !p.suspected:
 			p.suspected = true
 			suspected = append(suspected, n)
-		case !silent && p.suspected:
+		case !gone && p.suspected:
 			p.suspected = false
 			trusted = append(trusted, n)
 		}
@@ -79,11 +93,15 @@ func (d *Detector) Suspects(n shard.NodeID) bool {
 	return p != nil && p.suspected
 }
 
-// Hears reports whether n was really heard of lately: within half the patience. Where one observer has lost its
-// patience with a node, another that is about to do so does not speak for it any more.
-func (d *Detector) Hears(n shard.NodeID) bool {
+// Now is the present tick.
+func (d *Detector) Now() int { return d.now }
+
+// Hears reports whether n was really heard of lately: within half the patience, and later than at the tick after, 0
+// for any. Where one observer has lost its patience with a node, another that is about to do so does not speak for
+// it any more.
+func (d *Detector) Hears(n shard.NodeID, after int) bool {
 	p := d.peers[n]
-	return p != nil && p.heard && d.now-p.last <= max(d.patience/2, 1)
+	return p != nil && p.heard && !p.lost && d.now-p.last <= max(d.patience/2, 1) && p.last > after
 }
 
 // Suspected lists the nodes suspected now, in order.

@@ -25,7 +25,8 @@ type stage struct {
 //	round self=b chain=(abc,bc)
 //	answer b active=1 last=3 lineage=(1@0) [number=N] [epoch=E] [unknown]
 //	fetched a number=N from=3 count=2
-//	detector patience=4 grace=8, watch ab, heard a [stalled=N], hears
+//	detector patience=4 grace=8, watch ab, heard a [stalled=N], lost a
+//	hears [after=N]                                lately, and after tick N of the detector, which is the transcript's and one
 //	tick [n], late [n]
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
@@ -80,10 +81,14 @@ func (s *stage) command(a arguments) string {
 		s.detector.Watch(nodes)
 	case "heard":
 		s.detector.Heard(id(a.first(0)), a.number("stalled", 0))
+	case "lost":
+		if s.detector.Lost(id(a.first(0))) {
+			return "suspected: " + a.first(0)
+		}
 	case "hears":
 		var b strings.Builder
 		for n := id("a"); n <= id("d"); n++ {
-			fmt.Fprintf(&b, "%s heard=%v suspected=%v\n", name(n), s.detector.Hears(n), s.detector.Suspects(n))
+			fmt.Fprintf(&b, "%s heard=%v suspected=%v\n", name(n), s.detector.Hears(n, a.number("after", 0)), s.detector.Suspects(n))
 		}
 		return b.String()
 	case "tick", "late":

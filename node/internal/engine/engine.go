@@ -31,11 +31,11 @@ type engine struct {
 	enforcer  *sequencer.Enforcer
 	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
 
-	ticks     int
-	suspected bool // a suspicion was reported, and not taken back yet
-	idle      map[shard.SessionID]idleSince
-	out       []shard.Message
-	events    []shard.Event
+	ticks    int
+	suspects []shard.NodeID // as they were reported last
+	idle     map[shard.SessionID]idleSince
+	out      []shard.Message
+	events   []shard.Event
 }
 
 // idleSince is when a session was first seen with its last use.
@@ -104,6 +104,7 @@ func (e *engine) follow() {
 		e.proposer.Reset()
 		e.completed = 0
 		e.host.learn(e.replica.Chain())
+		e.suspect() // whom a hold was about may be no member any more
 	}
 	if e.round != nil {
 		e.out = append(e.out, e.round.Send()...)
@@ -125,7 +126,7 @@ func (e *engine) report(m shard.Message) {
 		return
 	}
 	if m.Epoch == newest.Epoch { // else this replica is behind, and the report will be repeated
-		e.proposer.Report(m)
+		e.proposer.Report(m, e.host.detector.Now())
 		e.propose()
 	}
 }
@@ -211,10 +212,10 @@ func (e *engine) suspect() {
 		e.host.learn(append(slices.Clone(e.replica.Chain()), next))
 	}
 	e.replica.Hold(len(suspects) > 0)
-	if len(suspects) == 0 && !e.suspected || len(suspects) > 0 && e.suspected && e.ticks%reportEvery != 0 {
+	if slices.Equal(suspects, e.suspects) && (len(suspects) == 0 || e.ticks%reportEvery != 0) {
 		return
 	}
-	e.suspected = len(suspects) > 0
+	e.suspects = suspects
 	for _, m := range e.host.Known(e.host.opt.Genesis.Ring.Sequencer(e.id)).Newest().Members {
 		e.out = append(e.out, shard.Message{
 			Kind: shard.MsgReport, Shard: e.id, Epoch: conf.Epoch, To: m, Suspects: suspects,

@@ -205,6 +205,23 @@ func (h *Host) Rewrite(shards []shard.ID) {
 // Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.
 func (h *Host) Heard(n shard.NodeID, stalled int) { h.detector.Heard(n, stalled) }
 
+// Lost takes evidence that nodes have failed: they are suspected in this very turn, until they are heard of again.
+func (h *Host) Lost(nodes []shard.NodeID) {
+	before := len(h.events)
+	for _, n := range nodes {
+		if h.detector.Lost(n) {
+			h.events = append(h.events, shard.Event{Kind: shard.EventSuspected, Node: n})
+		}
+	}
+	if len(h.events) == before {
+		return
+	}
+	for _, id := range h.order {
+		h.engines[id].suspect()
+		h.engines[id].propose() // it may have waited for a word of one of them
+	}
+}
+
 // Reconnect tells that what was sent to peer on the chain stream may be lost.
 func (h *Host) Reconnect(peer shard.NodeID) {
 	for _, id := range h.order {
@@ -237,7 +254,9 @@ func (h *Host) Tick(late bool) {
 	}
 }
 
-func (h *Host) hears(n shard.NodeID) bool { return n == h.opt.Replica.Self || h.detector.Hears(n) }
+func (h *Host) hears(n shard.NodeID, after int) bool {
+	return n == h.opt.Replica.Self || h.detector.Hears(n, after)
+}
 
 func (h *Host) watch() {
 	set := map[shard.NodeID]bool{}

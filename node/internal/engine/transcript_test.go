@@ -21,6 +21,7 @@ import (
 //	lose Kind, find Kind        messages of that kind, of all nodes
 //	stall a, go a               the disk of a does not answer
 //	late a                      its next tick comes late
+//	lost a bc                   a has evidence that b and c have failed
 //	sessions a shard=1          a is told of its sessions
 //	messages on|off             every message is shown
 //	state [a]
@@ -93,6 +94,8 @@ func (w *world) command(td *datadriven.TestData) {
 	case "go":
 		n.stalled = -1
 		w.fsync(n)
+	case "lost":
+		n.host.Lost(ids(args[1].Key))
 	case "late":
 		n.late = true
 	case "sessions":
