@@ -45,10 +45,11 @@ type openSessions struct {
 	open  []shard.Idle
 }
 
-// sign is a sign of life: of a node, and for how many ticks its disk has not answered.
+// sign is a sign of life of a node, or evidence that it has failed.
 type sign struct {
 	node    shard.NodeID
-	stalled int
+	stalled int  // for how many ticks its disk has not answered
+	lost    bool // it has failed
 }
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringward/ringward/node/internal/engine"
@@ -20,7 +21,9 @@ type loop struct {
 	own    []shard.Message // from this node to itself, taken in the next turn
 	send   []shard.Message // reused
 	spans  spans
-	ended  chan struct{} // closed when run has returned
+	ticked time.Time      // when the last tick came
+	lost   []shard.NodeID // reused
+	ended  chan struct{}  // closed when run has returned
 }
 
 // maxTick bounds the time between two ticks; a tick is a part of suspect-after otherwise.
@@ -40,7 +43,7 @@ func (l *loop) run(ctx context.Context) {
 	defer close(l.ended)
 	ticker := time.NewTicker(l.tick)
 	defer ticker.Stop()
-	last := time.Now()
+	l.ticked = time.Now()
 	var spare news
 	for ticks := uint64(0); ; {
 		ticked := false
@@ -55,9 +58,8 @@ func (l *loop) run(ctx context.Context) {
 		l.turn(&taken)
 		spare = taken
 		if ticked {
-			now := time.Now()
-			l.host.Tick(l.node.stopping.Load() || now.Sub(last) > 3*l.tick)
-			last = now
+			l.host.Tick(!l.mayAccuse())
+			l.ticked = time.Now()
 			ticks++
 			l.node.beat(l.member, ticks)
 		}
@@ -76,11 +78,15 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
+// mayAccuse reports whether this node's opinion of others is worth anything. One that was stalled itself comes late to all that
+// happened, and where one stops others may be stopping as well.
+func (l *loop) mayAccuse() bool {
+	return !l.node.stopping.Load() && time.Since(l.ticked) <= 3*l.tick
+}
+
 // turn tells the host what happened.
 func (l *loop) turn(n *news) {
-	for _, s := range n.heard {
-		l.host.Heard(s.node, s.stalled)
-	}
+	l.signs(n.heard)
 	if n.durable > 0 {
 		l.host.Durable(n.durable)
 	}
@@ -109,6 +115,22 @@ func (l *loop) turn(n *news) {
 	}
 	for _, call := range n.calls {
 		call(l.host)
+	}
+}
+
+// signs tells the host who was heard of, and then who was lost and not heard of after that.
+func (l *loop) signs(signs []sign) {
+	l.lost = l.lost[:0]
+	for _, s := range signs {
+		l.lost = slices.DeleteFunc(l.lost, func(n shard.NodeID) bool { return n == s.node })
+		if s.lost {
+			l.lost = append(l.lost, s.node)
+		} else {
+			l.host.Heard(s.node, s.stalled)
+		}
+	}
+	if len(l.lost) > 0 && l.mayAccuse() {
+		l.host.Lost(l.lost)
 	}
 }
 

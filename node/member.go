@@ -139,17 +139,6 @@ func (n *Node) Alive(from shard.NodeID, beat rpc.Heartbeat) {
 	}
 }
 
-// Opened and Closed tell of streams from other nodes. That one closed proves nothing: suspicion needs silence.
-func (n *Node) Opened(from shard.NodeID, _ shard.Traffic) {
-	n.metrics.StreamOpened()
-	n.peers.Nudge(from)
-	if m := n.member.Load(); m != nil {
-		m.inbox.add(func(x *news) { x.appeared = append(x.appeared, from) })
-	}
-}
-
-func (n *Node) Closed(shard.NodeID, shard.Traffic) { n.metrics.StreamClosed() }
-
 // down tells that messages sent to peer may be lost.
 func (n *Node) down(peer shard.NodeID, t shard.Traffic) {
 	if m := n.member.Load(); m != nil && t == shard.ChainTraffic {

@@ -37,6 +37,7 @@ type Node struct {
 	peers     *rpc.Peers
 	forwarder *rpc.Forwarder
 	gossip    *gossip.Gossip
+	incoming  streams // of other nodes
 
 	// member is what a node of a cluster has beside that: nil until the genesis is known.
 	member atomic.Pointer[member]
@@ -119,7 +120,7 @@ func (n *Node) startNetwork() (err error) {
 		return err
 	}
 	n.peers = rpc.NewPeers(rpc.PeersOptions{
-		Self: self, Boot: n.store.Boot(), Cluster: n.cluster, Resolve: n.gossip.Address, Down: n.down,
+		Self: self, Boot: n.store.Boot(), Cluster: n.cluster, Resolve: n.gossip.Address, Down: n.down, Gone: n.gone,
 		MessageBytes: int(n.cfg.MaxMessage), Connect: n.cfg.connect(), Logger: n.log,
 	})
 	n.forwarder = rpc.NewForwarder(rpc.ForwarderOptions{

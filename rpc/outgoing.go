@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -23,7 +26,8 @@ type outgoing struct {
 	opt   *PeersOptions
 	lane  lane
 	nudge chan struct{}
-	told  string // the failure that was logged last: the same again is no news
+	told  string      // the failure that was logged last: the same again is no news
+	gone  atomic.Bool // see Peers.Gone
 
 	mu    sync.Mutex
 	out   *stream.Outbox
@@ -76,22 +80,42 @@ func (o *outgoing) take() (*wire.Frame, bool) {
 	return f, true
 }
 
-// run keeps the lane going until ctx ends.
+// run keeps the lane going until ctx ends. After a stream broke it does not wait for something to send: whether the peer
+// is still there is worth knowing at once.
 func (o *outgoing) run(ctx context.Context) {
 	pause := stream.FirstRetry
-	for o.awaitWork(ctx) {
+	broken := "" // the address of the last stream, if it broke
+	curious := false
+	for curious || o.awaitWork(ctx) {
 		began := time.Now()
-		opened, err := o.connection(ctx)
+		a := o.connection(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		o.tell(err)
+		o.tell(a.err)
 		// What waits was sent after something that is lost: it goes too, before anybody is told.
-		if o.drop() || opened {
+		if o.drop() || a.opened {
 			o.opt.Down(o.lane.peer, o.lane.traffic)
 		}
-		if time.Since(began) > stream.LastRetry {
+		if a.refused && a.address == broken {
+			o.gone.Store(true)
+			o.opt.Gone(o.lane.peer)
+		}
+		lasted := time.Since(began) > stream.LastRetry
+		if lasted {
 			pause = stream.FirstRetry
+		}
+		switch {
+		case a.opened && a.stops:
+			broken, curious = "", false
+		case a.opened:
+			broken, curious = a.address, true
+			if lasted {
+				continue
+			}
+		default:
+			// An attempt may come while the peer's process is ending, and be cut off instead of refused.
+			curious = curious && !a.refused && pause < stream.LastRetry
 		}
 		o.rest(ctx, pause)
 		pause = min(2*pause, stream.LastRetry)
@@ -147,14 +171,45 @@ func (o *outgoing) tell(err error) {
 	}
 }
 
-// connection is one stream, from the attempt to its end. It reports whether the peer accepted it, and why it
-// ended. Each has a connection of its own: an attempt goes to the present address, and leaves nothing behind.
-func (o *outgoing) connection(ctx context.Context) (opened bool, err error) {
+// attempt is what became of one.
+type attempt struct {
+	address string
+	opened  bool  // the peer accepted the stream
+	stops   bool  // and ended it, since it stops in good order
+	refused bool  // it was not opened: nobody listens at the address
+	err     error // why there is no stream, or no more
+}
+
+var errStops = errors.New("the peer stops")
+
+// connection is one stream, from the attempt to its end. Each has a connection of its own: an attempt goes to the
+// present address, and leaves nothing behind.
+func (o *outgoing) connection(ctx context.Context) attempt {
 	address, ok := o.opt.Resolve(o.lane.peer)
 	if !ok {
-		return false, errors.New("its address is not known")
+		return attempt{err: errors.New("its address is not known")}
 	}
-	channel, err := stream.Dial(address, o.opt.MessageBytes, o.opt.Connect)
+	refused := &atomic.Bool{}
+	connect := o.opt.Connect
+	if connect == nil {
+		connect = direct(refused)
+	}
+	opened, err := o.through(ctx, address, connect)
+	return attempt{address: address, opened: opened, stops: errors.Is(err, errStops), refused: !opened && refused.Load(), err: err}
+}
+
+// direct connects without anybody between, and notes whether the last attempt was refused.
+func direct(refused *atomic.Bool) stream.Connect {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		conn, err := stream.Direct(ctx, address)
+		refused.Store(errors.Is(err, syscall.ECONNREFUSED))
+		return conn, err
+	}
+}
+
+// through is one stream over connect, from the attempt to its end. It reports whether the peer accepted it, and why it ended.
+func (o *outgoing) through(ctx context.Context, address string, connect stream.Connect) (opened bool, err error) {
+	channel, err := stream.Dial(address, o.opt.MessageBytes, connect)
 	if err != nil {
 		return false, fmt.Errorf("address %q: %w", address, err)
 	}
@@ -178,11 +233,15 @@ func (o *outgoing) connection(ctx context.Context) (opened bool, err error) {
 		return false, err
 	}
 	o.told = ""
+	o.gone.Store(false)
 	o.opt.Logger.Debug("stream to a peer is open", "peer", o.lane.peer, "traffic", traffics[o.lane.traffic], "address", address)
 	// The peer never answers on this stream: what comes is its end.
 	go func() {
 		err := s.RecvMsg(&peerpb.PeerClosed{})
-		if err == nil || err == io.EOF {
+		switch err {
+		case nil:
+			err = errStops
+		case io.EOF:
 			err = errors.New("the peer ended it")
 		}
 		abandon(err)

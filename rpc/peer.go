@@ -86,7 +86,7 @@ func (s *peerService) Stream(g grpc.ClientStreamingServer[peerpb.PeerBatch, peer
 	case <-in.replaced:
 		return status.Error(codes.Aborted, "a newer stream of the same node has come")
 	case <-s.ended:
-		return status.Error(codes.Unavailable, "the node is stopping")
+		return g.SendAndClose(&peerpb.PeerClosed{})
 	}
 }
 

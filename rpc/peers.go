@@ -20,6 +20,10 @@ type PeersOptions struct {
 	// Down tells that messages sent to peer before now may be lost. It is called from a stream's goroutine, and
 	// must not block.
 	Down func(peer shard.NodeID, t shard.Traffic)
+	// Gone tells that a stream to peer broke, without a word that the peer stops in good order, and that nobody
+	// listens at its address any more, as Peers.Gone says too. It is called as Down is. It is never called where Connect is
+	// set: what stands between may be gone, or refuse, for reasons of its own.
+	Gone func(peer shard.NodeID)
 	// MessageBytes bounds one gRPC message; a shard.Message that takes more is not sent. Zero: the default
 	// of package stream.
 	MessageBytes int
@@ -77,12 +81,27 @@ func (p *Peers) Beat(to shard.NodeID, beat Heartbeat) {
 	}
 }
 
+// Gone reports whether a stream to peer broke, no other could be opened since, and the last attempt was refused: nobody
+// listens there. Neither alone proves anything. Networks and proxies break streams between nodes that are well,
+// and nobody listens yet where a node is about to start.
+func (p *Peers) Gone(peer shard.NodeID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for t := range shard.Traffics {
+		if o := p.lanes[lane{peer: peer, traffic: t}]; o != nil && o.gone.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // Nudge ends the pause before the next attempt at a connection to peer, which has shown that it is there.
 func (p *Peers) Nudge(peer shard.NodeID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for t := range shard.Traffics {
 		if o := p.lanes[lane{peer: peer, traffic: t}]; o != nil {
+			o.gone.Store(false)
 			select {
 			case o.nudge <- struct{}{}:
 			default:

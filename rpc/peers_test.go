@@ -25,6 +25,7 @@ func peers(t testing.TB, resolve func(shard.NodeID) (string, bool), change func(
 	opt := PeersOptions{
 		Self: alice, Boot: 1, Cluster: func() string { return cluster }, Resolve: resolve,
 		Down:   func(peer shard.NodeID, traffic shard.Traffic) { down <- lane{peer, traffic} },
+		Gone:   func(shard.NodeID) {},
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {

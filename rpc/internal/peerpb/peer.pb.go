@@ -218,7 +218,9 @@ func (Message_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_internal_peerpb_peer_proto_rawDescGZIP(), []int{4, 0}
 }
 
-// PeerClosed never carries anything: a stream ends when one side goes.
+// PeerClosed is the receiver's word that it stops in good order. It may be back soon, or the whole cluster
+// may be stopping: that its streams end and nobody listens any more is no evidence of a failure then. Without
+// this word a stream ends when one side goes, or the network does.
 type PeerClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

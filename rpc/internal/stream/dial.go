@@ -42,8 +42,8 @@ const (
 // Connect makes a TCP connection to host:port.
 type Connect func(ctx context.Context, address string) (net.Conn, error)
 
-// direct connects without anybody between.
-func direct(ctx context.Context, address string) (net.Conn, error) {
+// Direct connects without anybody between.
+func Direct(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
@@ -51,7 +51,7 @@ func direct(ctx context.Context, address string) (net.Conn, error) {
 // ways. A nil connect connects directly.
 func Dial(address string, messageBytes int, connect Connect) (*grpc.ClientConn, error) {
 	if connect == nil {
-		connect = direct
+		connect = Direct
 	}
 	// The address goes to the network as it is, and its name is looked up at every attempt.
 	dialer := func(ctx context.Context, _ string) (net.Conn, error) { return connect(ctx, address) }
