@@ -41,6 +41,7 @@
 //	false-report             a member of a shard is accused, once or again and again
 //	accuse-all               all accuse all, of every shard, often more than once
 //	deaf                     a node, or all, hear no heartbeats: they suspect by themselves, and hold requests
+//	evidence                 connections tell some of a crash, without a silence: soon, or late, when the node is up again
 //	two-proposers            a sequencer's head and its successor both sequence, from different reports
 //	amnesia                  the first of a chain pass entries on, and forget them in a crash
 //	divergence               histories of different lengths, and two reconfigurations in a row

@@ -123,6 +123,7 @@ func (n *node) end(power bool) {
 	n.disk.crash(power)
 	n.w.network.crashed(n)
 	n.w.rare.crashes(n)
+	n.w.faults.evidence(n)
 }
 
 // pause stops the node for a time, or for longer where it is paused already.

@@ -85,6 +85,7 @@ const (
 	suspectsAll
 	accuseEachOther
 	sequencerSuspected
+	lateEvidence
 	// Rares is how many there are.
 	Rares
 )
@@ -160,6 +161,7 @@ var rareStates = [Rares]struct{ name, what string }{
 	suspectsAll:         {"suspects-all", "a node suspects all others that it watches, three or more"},
 	accuseEachOther:     {"accuse-each-other", "two members of a shard report each other"},
 	sequencerSuspected:  {"sequencer-suspected", "the head of a sequencer is told to suspect itself"},
+	lateEvidence:        {"late-evidence", "a node is suspected for evidence of its failure, and is up again"},
 }
 
 func (r Rare) String() string {

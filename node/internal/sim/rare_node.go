@@ -87,6 +87,13 @@ func (r *rare) suspected(n, of *node) {
 	}
 }
 
+// evidence sees a node take evidence that another has failed.
+func (r *rare) evidence(n, of *node) {
+	if of.up && slices.Contains(n.host.Suspected(), of.id) {
+		r.saw(lateEvidence)
+	}
+}
+
 // reply sees what is answered without the applier: refusals.
 func (r *rare) reply(n *node, a *attempt, result *shard.Result) {
 	waited := a.arrived < r.w.now

@@ -94,6 +94,37 @@ func (f *faults) deaf() {
 	}
 }
 
+// evidence lets some learn of a crash from their connections, before they miss the node. It may come late, when the node is
+// up again.
+func (f *faults) evidence(of *node) {
+	if f.w.plan.faults[Evidence] == 0 {
+		return
+	}
+	f.w.after(0, func() { // the fault that the crash is part of draws on
+		if !f.due(Evidence) || !f.happens(Evidence, true) {
+			return
+		}
+		for _, n := range f.w.nodes {
+			late := between{0, oneOf(f.random, tick/50, tick, 10*tick)}.pick(f.random)
+			if n != of && chance(f.random, 0.7) {
+				f.w.after(late, func() { f.tellOf(of, n) })
+			}
+		}
+	})
+}
+
+// tellOf gives a node evidence against another.
+func (f *faults) tellOf(of, n *node) {
+	if f.w.calm {
+		return
+	}
+	n.take(func() {
+		f.w.trace.note(n, 0, fmt.Sprintf("has evidence that node %d failed", of.id))
+		n.host.Lost([]shard.NodeID{of.id})
+		f.w.rare.evidence(n, of)
+	})
+}
+
 // twoProposers lets the head of a sequencer shard be replaced without hearing of it, while it and its successor are
 // told of different suspects in the shard they both believe to sequence.
 func (f *faults) twoProposers() {

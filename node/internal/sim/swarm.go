@@ -56,6 +56,7 @@ const (
 	AtHandBack
 	AtFenced
 	Lose
+	Evidence
 	Families // how many there are
 )
 
@@ -108,6 +109,7 @@ var families = [Families]struct {
 	AtHandBack:   {"at-hand-back", 0.3},
 	AtFenced:     {"at-fenced", 0.05},
 	Lose:         {"lose", 1},
+	Evidence:     {"evidence", 1},
 }
 
 // tempers are families by common theme, for ParseFamilies.
@@ -119,7 +121,7 @@ var tempers = []struct {
 	{"clocks", []Family{Pause, SlowNode, ClockRate, ClockJump}},
 	{"network", []Family{Partition, OneWay, OneLink, CutSequencer, LeaveBehind, Clog, SlowWay, Reset, Replay}},
 	{"disks", []Family{StallDisk, SlowDisk, DiskError, Torn, DiskFull, BitFlip, Wipe}},
-	{"suspicion", []Family{FalseReport, AccuseAll, Deaf, TwoProposers}},
+	{"suspicion", []Family{FalseReport, AccuseAll, Deaf, TwoProposers, Evidence}},
 	{"plots", []Family{LeaveBehind, TwoProposers, Amnesia, Divergence}},
 	{"moments", []Family{AtActivated, AtWedged, AtPending, AtUnsynced, AtFetched, AtProposed, AtDecided, AtAcked, AtAnswered, AtHandBack, AtFenced}},
 }
