@@ -32,6 +32,7 @@ func (n *Node) Status() *adminpb.StatusResponse {
 		s.StorageStalledMs = uint64(m.persister.stalled() / time.Millisecond)
 		ask(n, m, func(h *engine.Host) {
 			suspected = h.Suspected()
+			s.Suspicions, s.FalseSuspicions = m.loop.doubts.all, m.loop.doubts.wrong
 			for _, st := range h.Standings() {
 				s.Replicas = append(s.Replicas, m.replica(n.store.Node(), st))
 			}

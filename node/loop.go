@@ -23,7 +23,8 @@ type loop struct {
 	spans  spans
 	ticked time.Time      // when the last tick came
 	lost   []shard.NodeID // reused
-	ended  chan struct{}  // closed when run has returned
+	doubts suspicions
+	ended  chan struct{} // closed when run has returned
 }
 
 // maxTick bounds the time between two ticks; a tick is a part of suspect-after otherwise.
@@ -166,6 +167,9 @@ func (l *loop) handle() bool {
 		l.node.learned(l.member, c)
 	}
 	for _, e := range r.Events {
+		if l.doubts.follow(e, l.node.incoming.of(e.Node).boot) {
+			l.node.metrics.FalseSuspicion(e.Node)
+		}
 		l.node.event(l.spans, e)
 	}
 	return len(l.own) > 0

@@ -63,7 +63,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	if err != nil {
 		return fmt.Errorf("replicas of cluster %s: %w", g.Cluster, err)
 	}
-	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{}), spans: spans{}}
+	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{}), spans: spans{}, doubts: suspicions{boots: map[shard.NodeID]uint64{}}}
 	m.proxy = &proxy{
 		self: self, ring: g.Ring, hosted: hosted, newest: map[shard.ID]shard.Configuration{},
 		local:   func(q shard.Request) { m.inbox.add(func(x *news) { x.requests = append(x.requests, q) }) },

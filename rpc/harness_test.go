@@ -78,8 +78,10 @@ func (b *backend) Status() *adminpb.StatusResponse {
 
 func (b *backend) Receive(_ shard.NodeID, messages []shard.Message) { b.received <- messages }
 func (b *backend) Alive(_ shard.NodeID, beat Heartbeat)             { b.alive <- beat }
-func (b *backend) Opened(from shard.NodeID, traffic shard.Traffic)  { b.opened <- lane{from, traffic} }
-func (b *backend) Closed(from shard.NodeID, traffic shard.Traffic)  { b.closed <- lane{from, traffic} }
+func (b *backend) Opened(from shard.NodeID, traffic shard.Traffic, _ uint64) {
+	b.opened <- lane{from, traffic}
+}
+func (b *backend) Closed(from shard.NodeID, traffic shard.Traffic) { b.closed <- lane{from, traffic} }
 
 // serve starts a server of bob's; change may alter its options.
 func serve(t testing.TB, b *backend, change func(*ServerOptions)) *Server {

@@ -64,12 +64,12 @@ func (in *incoming) finish() {
 
 // Stream takes one kind of traffic from one node until either side ends it.
 func (s *peerService) Stream(g grpc.ClientStreamingServer[peerpb.PeerBatch, peerpb.PeerClosed]) error {
-	l, err := s.hello(g)
+	l, boot, err := s.hello(g)
 	if err != nil {
 		return err
 	}
 	in := s.enter(l)
-	s.receiver.Opened(l.peer, l.traffic)
+	s.receiver.Opened(l.peer, l.traffic, boot)
 	defer func() {
 		s.leave(l, in)
 		s.receiver.Closed(l.peer, l.traffic)
@@ -137,14 +137,14 @@ func (s *peerService) receive(g grpc.ServerStream, l lane, in *incoming) error {
 	}
 }
 
-// hello reads the first batch, and accepts only who belongs here.
-func (s *peerService) hello(g grpc.ServerStream) (lane, error) {
-	refuse := func(code codes.Code, format string, args ...any) (lane, error) {
-		return lane{}, status.Errorf(code, format, args...)
+// hello reads the first batch, and accepts only who belongs here. It returns the boot of the sender as well.
+func (s *peerService) hello(g grpc.ServerStream) (lane, uint64, error) {
+	refuse := func(code codes.Code, format string, args ...any) (lane, uint64, error) {
+		return lane{}, 0, status.Errorf(code, format, args...)
 	}
 	var first peerpb.PeerBatch
 	if err := g.RecvMsg(&first); err != nil {
-		return lane{}, err
+		return lane{}, 0, err
 	}
 	h, cluster := first.GetHello(), s.opt.Cluster()
 	switch {
@@ -172,7 +172,7 @@ func (s *peerService) hello(g grpc.ServerStream) (lane, error) {
 		return refuse(codes.FailedPrecondition, "node %v was here in its boot %d, and comes with boot %d: its data directory is an old one, put back or copied",
 			shard.NodeID(h.GetFrom()), newest, h.GetBoot())
 	}
-	return lane{peer: shard.NodeID(h.GetFrom()), traffic: traffic}, nil
+	return lane{peer: shard.NodeID(h.GetFrom()), traffic: traffic}, h.GetBoot(), nil
 }
 
 // boot notes the boot that a node is heard in, and returns the highest so far.

@@ -76,9 +76,9 @@ type Receiver interface {
 	// Receive takes valid messages, which are the receiver's to keep.
 	Receive(from shard.NodeID, messages []shard.Message)
 	Alive(from shard.NodeID, beat Heartbeat)
-	// Opened and Closed tell of the streams from a node. A new stream may open before the one it replaces
+	// Opened and Closed tell of the streams from a node, which is in its boot-th life. A new stream may open before the one it replaces
 	// has closed; the old one's messages end before the new one's begin.
-	Opened(from shard.NodeID, t shard.Traffic)
+	Opened(from shard.NodeID, t shard.Traffic, boot uint64)
 	Closed(from shard.NodeID, t shard.Traffic)
 }
 

@@ -433,8 +433,13 @@ type StatusResponse struct {
 	LogBytes uint64 `protobuf:"varint,5,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"`
 	// For how long the oldest write to disk has been waiting; 0 while none is.
 	StorageStalledMs uint64 `protobuf:"varint,6,opt,name=storage_stalled_ms,json=storageStalledMs,proto3" json:"storage_stalled_ms,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How often the node began to suspect another one since its own start.
+	Suspicions uint64 `protobuf:"varint,7,opt,name=suspicions,proto3" json:"suspicions,omitempty"`
+	// How many of these were false: the other node was heard of again, and had not restarted. Where many are, the
+	// setting suspect-after is too short for the network or the disks.
+	FalseSuspicions uint64 `protobuf:"varint,8,opt,name=false_suspicions,json=falseSuspicions,proto3" json:"false_suspicions,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -505,6 +510,20 @@ func (x *StatusResponse) GetLogBytes() uint64 {
 func (x *StatusResponse) GetStorageStalledMs() uint64 {
 	if x != nil {
 		return x.StorageStalledMs
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetSuspicions() uint64 {
+	if x != nil {
+		return x.Suspicions
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetFalseSuspicions() uint64 {
+	if x != nil {
+		return x.FalseSuspicions
 	}
 	return 0
 }
@@ -790,14 +809,18 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\vInitRequest\x124\n" +
 	"\agenesis\x18\x01 \x01(\v2\x1a.ringward.admin.v1.GenesisR\agenesis\"\x0e\n" +
 	"\fInitResponse\"\x0f\n" +
-	"\rStatusRequest\"\xa0\x02\n" +
+	"\rStatusRequest\"\xeb\x02\n" +
 	"\x0eStatusResponse\x12?\n" +
 	"\bidentity\x18\x01 \x01(\v2#.ringward.admin.v1.IdentityResponseR\bidentity\x12\x1b\n" +
 	"\tuptime_ms\x18\x02 \x01(\x04R\buptimeMs\x126\n" +
 	"\breplicas\x18\x03 \x03(\v2\x1a.ringward.admin.v1.ReplicaR\breplicas\x12-\n" +
 	"\x05peers\x18\x04 \x03(\v2\x17.ringward.admin.v1.PeerR\x05peers\x12\x1b\n" +
 	"\tlog_bytes\x18\x05 \x01(\x04R\blogBytes\x12,\n" +
-	"\x12storage_stalled_ms\x18\x06 \x01(\x04R\x10storageStalledMs\"\xc3\x03\n" +
+	"\x12storage_stalled_ms\x18\x06 \x01(\x04R\x10storageStalledMs\x12\x1e\n" +
+	"\n" +
+	"suspicions\x18\a \x01(\x04R\n" +
+	"suspicions\x12)\n" +
+	"\x10false_suspicions\x18\b \x01(\x04R\x0ffalseSuspicions\"\xc3\x03\n" +
 	"\aReplica\x12C\n" +
 	"\rconfiguration\x18\x01 \x01(\v2\x1d.ringward.kv.v1.ConfigurationR\rconfiguration\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.ringward.admin.v1.StateR\x05state\x12\x16\n" +

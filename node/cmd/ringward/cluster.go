@@ -52,19 +52,22 @@ type memberView struct {
 }
 
 type nodeView struct {
-	ID        string   `json:"id,omitempty"`
-	Name      string   `json:"name,omitempty"`
-	Zone      string   `json:"zone,omitempty"`
-	Address   string   `json:"address,omitempty"`
-	Up        bool     `json:"up"`
-	Reason    string   `json:"reason,omitempty"` // why it is not up, or what is wrong with it
-	Version   string   `json:"version,omitempty"`
-	Boot      uint64   `json:"boot,omitempty"`
-	UptimeMS  uint64   `json:"uptime_ms,omitempty"`
-	LogBytes  uint64   `json:"log_bytes,omitempty"`
-	Shards    []uint32 `json:"shards"`              // it is a member of
-	Heads     []uint32 `json:"heads"`               // it is the head of
-	Suspected []string `json:"suspected,omitempty"` // nodes that it suspects
+	ID       string `json:"id,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Zone     string `json:"zone,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Up       bool   `json:"up"`
+	Reason   string `json:"reason,omitempty"` // why it is not up, or what is wrong with it
+	Version  string `json:"version,omitempty"`
+	Boot     uint64 `json:"boot,omitempty"`
+	UptimeMS uint64 `json:"uptime_ms,omitempty"`
+	LogBytes uint64 `json:"log_bytes,omitempty"`
+	// Suspicions are those of other nodes since the start of this one, FalseSuspicions those of nodes that had not failed.
+	Suspicions      uint64   `json:"suspicions"`
+	FalseSuspicions uint64   `json:"false_suspicions"`
+	Shards          []uint32 `json:"shards"`              // it is a member of
+	Heads           []uint32 `json:"heads"`               // it is the head of
+	Suspected       []string `json:"suspected,omitempty"` // nodes that it suspects
 
 	// LongestRun is the longest run of neighbouring shards among Shards: they are repaired one after the other.
 	LongestRun int  `json:"longest_run"`
@@ -212,7 +215,8 @@ func (k *known) member(s uint32, id uint64) memberView {
 func (k *known) node(a answer) nodeView {
 	s, id := a.status, a.status.Identity
 	v := nodeView{ID: shard.NodeID(id.Node).String(), Name: k.name(id.Node), Zone: id.Zone, Address: k.addresses[id.Node], Up: true,
-		stranger: k.stranger(a), Version: id.Version, Boot: id.Boot, UptimeMS: s.UptimeMs, LogBytes: s.LogBytes}
+		stranger: k.stranger(a), Version: id.Version, Boot: id.Boot, UptimeMS: s.UptimeMs, LogBytes: s.LogBytes,
+		Suspicions: s.Suspicions, FalseSuspicions: s.FalseSuspicions}
 	k.hosts(id.Node, &v)
 	switch {
 	case v.stranger:

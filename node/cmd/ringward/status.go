@@ -22,7 +22,10 @@ whether it is up. A node that does not answer is shown as down with the reason.
 
 A member's state is ACTIVE, PENDING or IMMUTABLE, or else "down" where its node does not answer and "absent" where the
 node holds no replica yet. "@7" behind it means that the member knows of no newer epoch than 7. Nodes have 2s to
-answer unless --timeout says otherwise.`,
+answer unless --timeout says otherwise.
+
+SUSPICIONS is how often a node has begun to suspect another since its start, and how many of these suspicions were false: the
+other was heard of again without a restart. Many false ones call for a longer suspect-after.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, err := c.look(cmd.Context())
@@ -67,14 +70,18 @@ func (v clusterView) writeStatus(w io.Writer) {
 		t.write(w)
 		fmt.Fprintln(w)
 	}
-	t := newTable("NODE", "ID", "ADDRESS", "SHARDS", "HEADS", "LOG", "UPTIME", "STATE")
+	t := newTable("NODE", "ID", "ADDRESS", "SHARDS", "HEADS", "LOG", "UPTIME", "SUSPICIONS", "STATE")
 	for _, n := range v.Nodes {
-		var log, uptime string
+		var log, uptime, suspicions string
 		if n.Up {
 			log = roundSize(n.LogBytes)
 			uptime = (time.Duration(n.UptimeMS) * time.Millisecond).Round(time.Second).String()
+			suspicions = fmt.Sprint(n.Suspicions)
+			if n.FalseSuspicions > 0 {
+				suspicions += fmt.Sprintf(", %d false", n.FalseSuspicions)
+			}
 		}
-		t.row(n.Name, n.ID, n.Address, len(n.Shards), len(n.Heads), log, uptime, n.state())
+		t.row(n.Name, n.ID, n.Address, len(n.Shards), len(n.Heads), log, uptime, suspicions, n.state())
 	}
 	t.write(w)
 }

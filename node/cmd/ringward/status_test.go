@@ -44,6 +44,7 @@ func TestStatus(t *testing.T) {
 	b.replica(2).Held = true
 	b.replica(1).Synced = false
 	b.status.StorageStalledMs = 2500
+	b.status.Suspicions, b.status.FalseSuspicions = 4, 1
 	a.replica(3).Error = "two entries with one number"
 
 	// One endpoint is enough: it knows of the others.
@@ -55,10 +56,10 @@ SHARD  EPOCH  CHAIN, HEAD FIRST                                                 
 2      2      node-2 ACTIVE@1 held                                               0       shard 1
 3      1      node-3 down > node-1 ACTIVE stopped: two entries with one number  0       shard 2
 
-NODE    ID                ADDRESS          SHARDS  HEADS  LOG    UPTIME  STATE
-node-1  0000000000000001  127.0.0.1:00001  2       1      64MiB  1m1s    up, suspects node-3
-node-2  0000000000000002  127.0.0.1:00002  2       1      64MiB  1m1s    up: its disk has not answered for 2.5s
-node-3  0000000000000003  127.0.0.1:00003  1       1      -      -       down: connection refused
+NODE    ID                ADDRESS          SHARDS  HEADS  LOG    UPTIME  SUSPICIONS  STATE
+node-1  0000000000000001  127.0.0.1:00001  2       1      64MiB  1m1s    0           up, suspects node-3
+node-2  0000000000000002  127.0.0.1:00002  2       1      64MiB  1m1s    4, 1 false  up: its disk has not answered for 2.5s
+node-3  0000000000000003  127.0.0.1:00003  1       1      -      -       -           down: connection refused
 `
 	if got.code != exitOK || masked(got.stdout, a.endpoint, b.endpoint, lost) != masked(want) {
 		t.Errorf("exit %d, stderr %q, stdout:\n%s\nwant:\n%s", got.code, got.stderr, got.stdout, want)

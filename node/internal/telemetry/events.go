@@ -18,6 +18,7 @@ type eventMetrics struct {
 	now func() time.Time
 
 	suspicions       metric.Int64Counter
+	falseSuspicions  metric.Int64Counter
 	suspected        metric.Int64UpDownCounter
 	wedged           metric.Int64Counter
 	viewChanges      metric.Int64Counter
@@ -36,6 +37,7 @@ func newEventMetrics(in *instruments) eventMetrics {
 	return eventMetrics{
 		now:              time.Now,
 		suspicions:       in.counter("ringward.suspicions", "{suspicion}", "Times that this node began to suspect another, by node."),
+		falseSuspicions:  in.counter("ringward.suspicions.false", "{suspicion}", "Suspicions of another that was heard of again and had not restarted, by node."),
 		suspected:        in.upDown("ringward.suspected.nodes", "{node}", "Nodes that this node suspects."),
 		wedged:           in.counter("ringward.wedged", "{wedge}", "Times that a replica here learned of a decided successor and stopped, by shard."),
 		viewChanges:      in.counter("ringward.view.changes", "{change}", "Times that a replica here became ACTIVE, by shard."),
@@ -92,6 +94,11 @@ func (m *Metrics) Event(ev shard.Event) {
 	case shard.EventIncomparable:
 		e.incomparable.Add(ctx, 1, of.add...)
 	}
+}
+
+// FalseSuspicion counts a suspicion that has turned out to be wrong.
+func (m *Metrics) FalseSuspicion(of shard.NodeID) {
+	m.events.falseSuspicions.Add(context.Background(), 1, with(attribute.Stringer("peer", of)).add...)
 }
 
 // stopped begins the pause of a shard, unless it goes on from an earlier decision. It

@@ -149,11 +149,13 @@ func TestEvents(t *testing.T) {
 	wedged(configuration(4, 3, 2, 1)) // and taken back
 	pass(30 * time.Millisecond)
 	active(4)
+	m.FalseSuspicion(2)
 	m.Event(shard.Event{Kind: shard.EventReconfigured, Shard: 9, Configuration: configuration(9, 2, 1)})
 	m.Event(shard.Event{Kind: shard.EventIncomparable, Shard: 1, Node: 2})
 	m.Event(shard.Event{Kind: shard.EventSynced, Shard: 1})
 	wantMetrics(t, tel,
 		`ringward_suspicions_total{peer="0000000000000002"} 2`,
+		`ringward_suspicions_false_total{peer="0000000000000002"} 1`,
 		`ringward_suspected_nodes 1`,
 		`ringward_wedged_total{shard="3"} 2`,
 		`ringward_view_changes_total{shard="1"} 1`,
