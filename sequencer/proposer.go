@@ -121,17 +121,16 @@ func (p *Proposer) vouched(set []shard.NodeID, hears func(n shard.NodeID, after 
 }
 
 // largest is the largest set of members that see each other: none of which reports another. Among equal
-// ones it is that with most members heard of lately, then with most members that report themselves, then the
-// more upstream. A set of which nobody was heard lately is none.
+// ones it is that with most members heard of lately, then that whose members are accused by fewest, so that
+// whom several miss goes rather than who misses several, then the more upstream. A set of which nobody was heard lately
+// is none.
 func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, after int) bool) []shard.NodeID {
 	n := len(members)
 	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
-	var heard, report uint64
+	accusers := make([]int, n)
+	var heard uint64
 	for i, a := range members {
 		// A report is believed for longer than a death takes to be noticed: it is no sign of life.
-		if _, reports := p.reports[a]; reports {
-			report |= 1 << i
-		}
 		if hears(a, 0) {
 			heard |= 1 << i
 		}
@@ -139,10 +138,11 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, af
 			if slices.Contains(p.reports[a].suspects, b) {
 				blind[i] |= 1 << j
 				blind[j] |= 1 << i
+				accusers[j]++
 			}
 		}
 	}
-	best := search(blind, heard, report)
+	best := search(blind, accusers, heard)
 	var set []shard.NodeID
 	for i, m := range members {
 		if best&(1<<i) != 0 {
@@ -155,7 +155,7 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, af
 // maxExact is up to how many members all sets are compared; a larger configuration is thinned out greedily.
 const maxExact = 12
 
-func search(blind []uint64, heard, report uint64) uint64 {
+func search(blind []uint64, accusers []int, heard uint64) uint64 {
 	n := len(blind)
 	all := uint64(1)<<n - 1
 	if n == 64 {
@@ -169,7 +169,7 @@ func search(blind []uint64, heard, report uint64) uint64 {
 		if set&heard == 0 || !sees(blind, set) {
 			continue
 		}
-		if best == 0 || better(set, best, heard, report) {
+		if best == 0 || better(set, best, accusers, heard) {
 			best = set
 		}
 	}
@@ -186,14 +186,25 @@ func sees(blind []uint64, set uint64) bool {
 	return true
 }
 
-func better(a, b, heard, report uint64) bool {
-	for _, counts := range []uint64{^uint64(0), heard, report} {
+func better(a, b uint64, accusers []int, heard uint64) bool {
+	for _, counts := range []uint64{^uint64(0), heard} {
 		if x, y := bits.OnesCount64(a&counts), bits.OnesCount64(b&counts); x != y {
 			return x > y
 		}
 	}
+	if x, y := sum(accusers, a), sum(accusers, b); x != y {
+		return x < y
+	}
 	// The lowest member in which they differ decides: a has it.
 	return a&^b != 0 && (b&^a == 0 || bits.TrailingZeros64(a&^b) < bits.TrailingZeros64(b&^a))
+}
+
+// sum is that of the counts of a set's members.
+func sum(counts []int, set uint64) (n int) {
+	for rest := set; rest != 0; rest &= rest - 1 {
+		n += counts[bits.TrailingZeros64(rest)]
+	}
+	return n
 }
 
 // thin takes out, one by one, the member that fewest others see; among equals one not heard of, then the
