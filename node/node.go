@@ -108,7 +108,8 @@ func (n *Node) startNetwork() (err error) {
 	limits.MessageBytes = int(n.cfg.MaxMessage)
 	limits.Operations = n.cfg.MaxInFlightOps
 	if n.server, err = rpc.Listen(rpc.ServerOptions{
-		Address: n.cfg.Listen, Insecure: n.cfg.Insecure, Self: self, Cluster: n.cluster, Limits: limits, Logger: n.log,
+		Address: n.cfg.Listen, Insecure: n.cfg.Insecure, Self: self, Cluster: n.cluster, Limits: limits,
+		Failed: func() bool { return n.Err() != nil }, Logger: n.log,
 	}, rpc.Backends{Store: n, Admin: n, Receiver: n}); err != nil {
 		return err
 	}

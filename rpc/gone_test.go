@@ -70,6 +70,7 @@ func (r *relay) reset() {
 func TestGone(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*PeersOptions)
+		failed bool // the node, before it stops
 		end    func(*Server, *relay)
 		gone   bool
 	}{
@@ -86,6 +87,10 @@ func TestGone(t *testing.T) {
 			r.listener.Close()
 			s.Stop(t.Context())
 		}},
+		"stops because it failed": {failed: true, end: func(s *Server, r *relay) {
+			r.listener.Close()
+			s.Stop(t.Context())
+		}, gone: true},
 		"behind a proxy": {
 			change: func(o *PeersOptions) { o.Connect = stream.Direct },
 			end: func(s *Server, r *relay) {
@@ -97,7 +102,7 @@ func TestGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackend()
-			s := serve(t, b, nil)
+			s := serve(t, b, func(o *ServerOptions) { o.Failed = func() bool { return test.failed } })
 			r := newRelay(t, s.Addr().String())
 			gone := make(chan shard.NodeID, 1<<10)
 			p, down := peers(t, func(shard.NodeID) (string, bool) { return r.address(), true }, func(o *PeersOptions) {

@@ -86,6 +86,9 @@ func (s *peerService) Stream(g grpc.ClientStreamingServer[peerpb.PeerBatch, peer
 	case <-in.replaced:
 		return status.Error(codes.Aborted, "a newer stream of the same node has come")
 	case <-s.ended:
+		if s.opt.Failed != nil && s.opt.Failed() {
+			return status.Error(codes.Unavailable, "the node has failed")
+		}
 		return g.SendAndClose(&peerpb.PeerClosed{})
 	}
 }

@@ -32,7 +32,10 @@ type ServerOptions struct {
 	Self     shard.NodeID
 	Cluster  func() string // empty while the node belongs to none
 	Limits   Limits
-	Logger   *slog.Logger
+	// Failed reports whether the server stops because the node has failed. Then it does not tell other nodes that it stops in
+	// good order, and they need not wait for it. Nil: it never does.
+	Failed func() bool
+	Logger *slog.Logger
 }
 
 // Server is a node's gRPC server: the public services KV and Admin, the service of other

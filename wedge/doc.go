@@ -1,7 +1,8 @@
 // Package wedge is how a configuration ends: who is suspected, who is asked to promise the successor, and
 // whose history the successor inherits.
 //
-// The Detector is a node's opinion of others, from the silence between their messages. It may be wrong at any time.
+// The Detector is a node's opinion of others, from the silence between their messages, and from evidence of a failure that others
+// bring. It may be wrong at any time.
 // An Asking is a wedge under way: it carries the chain of decided configurations from the last one
 // known to have been ACTIVE at all its members, and goes to all members of all of them. A Round adds
 // what the head of the new configuration does with the answers: Choose tells whose history holds everything that
