@@ -111,10 +111,12 @@ func (o *outgoing) run(ctx context.Context) {
 		case a.opened:
 			broken, curious = a.address, true
 			if lasted {
+				pause = stream.QuickRetry
 				continue
 			}
 		default:
-			// An attempt may come while the peer's process is ending, and be cut off instead of refused.
+			// The kernel of a dying process may close its connections just before the socket that listens: then
+			// the attempt in between is cut off instead of refused, and the next one tells.
 			curious = curious && !a.refused && pause < stream.LastRetry
 		}
 		o.rest(ctx, pause)

@@ -32,6 +32,9 @@ const (
 	// first on twice as long each time.
 	FirstRetry = 10 * time.Millisecond
 	LastRetry  = 200 * time.Millisecond
+	// QuickRetry takes the place of FirstRetry where a stream broke that had lasted, after one
+	// attempt at once.
+	QuickRetry = time.Millisecond
 
 	// KeepaliveTime is after how long without a word a connection with work on it is
 	// tried, KeepaliveTimeout how long the answer may take.
