@@ -5,7 +5,7 @@
 //
 // The Proposer, at the head of the sequencing shard, turns reports of suspicion into one compare-and-set on the
 // register's epoch. The Enforcer, at every replica of the sequencing shard, wedges what the register has superseded until all
-// members of the successor are ACTIVE. Place spreads shards over nodes so that the ring can
+// members of the successor are ACTIVE. The Recruiter, at the head again, brings a shard that lost members back to its strength. Place spreads shards over nodes so that the ring can
 // repair itself: it lives as long as one shard has lost no member, because that shard repairs the next,
 // which repairs the next.
 //

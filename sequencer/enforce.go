@@ -12,6 +12,7 @@ type Enforcer struct {
 	numbers *shard.Numbers
 	asking  *wedge.Asking // nil: nothing to enforce
 	active  map[shard.NodeID]bool
+	outcome Outcome // as far as the answers tell
 }
 
 // NewEnforcer enforces nothing yet.
@@ -27,6 +28,7 @@ func (e *Enforcer) Follow(reg *Register) {
 	if e.asking == nil || e.asking.Chain.Newest().Epoch != newest.Epoch {
 		e.asking = wedge.NewAsking(reg.Chain, e.numbers.Next())
 		e.active = map[shard.NodeID]bool{}
+		e.outcome = Outcome{}
 	}
 }
 
@@ -46,8 +48,17 @@ func (e *Enforcer) Answer(m shard.Message) {
 	if m.Active >= newest.Epoch {
 		e.active[m.From] = true
 		e.asking.Answered(m.From)
+		if base, ok := m.Lineage.BaseOf(newest.Epoch); ok {
+			e.outcome.HasBase, e.outcome.Base = true, base
+		}
+		if m.From == newest.Head() && len(m.Took) == 2 {
+			e.outcome.Wedge, e.outcome.Inherit = m.Took[0], m.Took[1]
+		}
 	}
 }
+
+// Outcome is what the answers told of the configuration that is being enforced.
+func (e *Enforcer) Outcome() Outcome { return e.outcome }
 
 // Complete returns the configuration that all its members have reported ACTIVE, and that is not yet recorded as such.
 func (e *Enforcer) Complete() (shard.Configuration, bool) {

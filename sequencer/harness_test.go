@@ -50,7 +50,41 @@ func describe(r *Register) string {
 	for _, c := range r.Chain {
 		parts = append(parts, fmt.Sprintf("%d(%s)", c.Epoch, names(c.Members)))
 	}
-	return fmt.Sprintf("%s activated %d", strings.Join(parts, ","), r.Activated)
+	learner := ""
+	if r.Learner != 0 {
+		learner = " learner " + name(r.Learner)
+	}
+	return fmt.Sprintf("%s activated %d%s", strings.Join(parts, ","), r.Activated, learner)
+}
+
+// remembered shows the decisions of a register.
+func remembered(r *Register) string {
+	var b strings.Builder
+	for _, d := range r.Decisions {
+		fmt.Fprintf(&b, "%d(%s) by %s at %d", d.Configuration.Epoch, names(d.Configuration.Members), name(d.By), d.At)
+		if len(d.Suspicions) == 0 {
+			fmt.Fprintf(&b, ", grown by %s", name(d.Configuration.Tail()))
+		} else {
+			fmt.Fprintf(&b, ", stood %d", d.Stood)
+		}
+		for _, s := range d.Suspicions {
+			fmt.Fprintf(&b, ", %s suspects %s", name(s.By), name(s.Of))
+			if s.Silent > 0 {
+				fmt.Fprintf(&b, " silent for %d", s.Silent)
+			}
+		}
+		if d.Active {
+			fmt.Fprintf(&b, "; ACTIVE")
+		}
+		if d.HasBase {
+			fmt.Fprintf(&b, ", base %d", d.Base)
+		}
+		if d.Wedge+d.Inherit > 0 {
+			fmt.Fprintf(&b, ", wedge %d, inherit %d", d.Wedge, d.Inherit)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // apply carries out a command as the applier would.
@@ -71,6 +105,7 @@ type stage struct {
 	heard    string // of whom the proposer itself hears
 	since    string // of whom it has heard since they were accused
 	ticks    int
+	now      uint64 // microseconds
 }
 
 // word is the i-th word after the command.

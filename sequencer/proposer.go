@@ -29,6 +29,8 @@ type Proposer struct {
 
 type report struct {
 	suspects []shard.NodeID
+	silent   []uint64 // for how long, as in Message.Took
+	first    uint64   // when this reporter's suspicion was first known here, in microseconds
 	until    int
 }
 
@@ -40,18 +42,23 @@ func NewProposer(expiry int) *Proposer {
 // maxFruitless bounds how often the delay doubles.
 const maxFruitless = 8
 
-// Report takes a MsgReport about the shard, which came at a tick of those that hears of Propose counts.
-func (p *Proposer) Report(m shard.Message, tick int) {
+// Report takes a MsgReport about the shard, which came at a tick of those that hears of Propose counts, and at a time
+// in microseconds that is for Reason alone.
+func (p *Proposer) Report(m shard.Message, tick int, now uint64) {
 	if m.Epoch < p.epoch {
 		return
 	}
 	p.enter(m.Epoch)
+	was := p.reports[m.From]
 	for _, s := range m.Suspects {
-		if !slices.Contains(p.reports[m.From].suspects, s) {
+		if !slices.Contains(was.suspects, s) {
 			p.accused[s] = tick
 		}
 	}
-	p.reports[m.From] = report{suspects: m.Suspects, until: p.now + p.expiry}
+	if len(was.suspects) == 0 {
+		was.first = now
+	}
+	p.reports[m.From] = report{suspects: m.Suspects, silent: m.Took, first: was.first, until: p.now + p.expiry}
 }
 
 // enter forgets what was said about an older epoch.
@@ -101,6 +108,27 @@ func (p *Proposer) Propose(reg *Register, hears func(n shard.NodeID, after int) 
 		next = newest.Epoch
 	}
 	return shard.Configuration{Shard: newest.Shard, Epoch: next, Members: members}, true
+}
+
+// Reason completes why a successor of newest is proposed, with what its members report of each other.
+func (p *Proposer) Reason(newest shard.Configuration, why Reason) Reason {
+	for _, by := range newest.Members {
+		r := p.reports[by]
+		for i, of := range r.suspects {
+			if !newest.Has(of) || len(why.Suspicions) == MaxSuspicions {
+				continue
+			}
+			s := Suspicion{By: by, Of: of}
+			if i < len(r.silent) {
+				s.Silent = r.silent[i]
+			}
+			why.Suspicions = append(why.Suspicions, s)
+			if r.first > 0 && why.At > r.first {
+				why.Stood = max(why.Stood, why.At-r.first)
+			}
+		}
+	}
+	return why
 }
 
 // patience is for how many ticks a suspicion must stand: none at first, then as many as reports are

@@ -18,6 +18,11 @@ type Register struct {
 	// Activated is the last epoch that was recorded as ACTIVE at all its
 	// members; never above Chain's newest.
 	Activated shard.Epoch
+	// Learner is the node that learns the shard, to become a member; 0: none does. It is no member of the newest
+	// configuration.
+	Learner shard.NodeID
+	// Decisions are the last of the shard, oldest first; none in the beginning.
+	Decisions []Decision
 }
 
 // InitialRegister is the register of the shard that follows s in the genesis's ring.
@@ -30,23 +35,42 @@ func (g *Genesis) InitialRegister(s shard.ID) *Register {
 const (
 	cmdReconfigure = 1
 	cmdActivated   = 2
+	cmdRecruit     = 3
 )
 
 // Reconfigure encodes the command that decides c as the successor of epoch c.Epoch-1: a
 // compare-and-set on that epoch.
-func Reconfigure(c shard.Configuration) shard.Command {
-	return shard.Command{Kind: shard.CommandRegister, Value: shard.AppendConfiguration([]byte{cmdReconfigure}, c)}
+func Reconfigure(c shard.Configuration, why Reason) shard.Command {
+	return shard.Command{Kind: shard.CommandRegister, Value: why.append(shard.AppendConfiguration([]byte{cmdReconfigure}, c))}
 }
 
 // Activated encodes the command that records c as ACTIVE at all its members.
-func Activated(c shard.Configuration) shard.Command {
-	return shard.Command{Kind: shard.CommandRegister, Value: shard.AppendConfiguration([]byte{cmdActivated}, c)}
+func Activated(c shard.Configuration, o Outcome) shard.Command {
+	return shard.Command{Kind: shard.CommandRegister, Value: o.append(shard.AppendConfiguration([]byte{cmdActivated}, c))}
+}
+
+// Recruit encodes the command that makes a node the learner of a shard, beside its newest configuration c; 0: nobody
+// learns any more.
+func Recruit(c shard.Configuration, learner shard.NodeID) shard.Command {
+	value := shard.AppendConfiguration([]byte{cmdRecruit}, c)
+	return shard.Command{Kind: shard.CommandRegister, Value: binary.BigEndian.AppendUint64(value, uint64(learner))}
 }
 
 // Apply carries out one register command. One that comes too late changes nothing.
 func (r *Register) Apply(command []byte) (shard.Register, error) {
 	d := shard.NewDecoder(command)
 	kind, c := d.Byte(), d.Configuration()
+	var learner shard.NodeID
+	var why Reason
+	var outcome Outcome
+	switch kind {
+	case cmdReconfigure:
+		why = decodeReason(d)
+	case cmdActivated:
+		outcome = decodeOutcome(d)
+	case cmdRecruit:
+		learner = shard.NodeID(d.Uint64())
+	}
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("register command: %w", err)
 	}
@@ -57,36 +81,60 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 	switch kind {
 	case cmdReconfigure:
 		if again := mutant.On(mutant.TwoSuccessors) || mutant.On(mutant.EpochReused); again && c.Epoch == newest.Epoch && c.Epoch > r.Activated {
-			return &Register{Chain: append(slices.Clone(r.Chain[:len(r.Chain)-1]), c), Activated: r.Activated}, nil
+			next := r.with(append(slices.Clone(r.Chain[:len(r.Chain)-1]), c), r.Activated, r.Learner)
+			next.Decisions = remember(r.Decisions[:max(0, len(r.Decisions)-1)], Decision{Configuration: c, Reason: why})
+			return next, nil
 		}
 		if c.Epoch != newest.Epoch+1 {
 			return r, nil
 		}
-		return &Register{Chain: append(slices.Clone(r.Chain), c), Activated: r.Activated}, nil
+		next := r.with(append(slices.Clone(r.Chain), c), r.Activated, r.Learner)
+		next.Decisions = remember(r.Decisions, Decision{Configuration: c, Reason: why})
+		return next, nil
 	case cmdActivated:
 		if d, ok := r.Chain.At(c.Epoch); !ok || !d.Equal(c) || c.Epoch <= r.Activated {
 			return r, nil
 		}
-		return &Register{Chain: slices.Clone(r.Chain.From(c.Epoch)), Activated: c.Epoch}, nil
+		next := r.with(slices.Clone(r.Chain.From(c.Epoch)), c.Epoch, r.Learner)
+		next.Decisions = activated(r.Decisions, c.Epoch, outcome)
+		return next, nil
+	case cmdRecruit:
+		if !c.Equal(newest) || c.Has(learner) || learner == r.Learner {
+			return r, nil
+		}
+		return r.with(r.Chain, r.Activated, learner), nil
 	}
 	return nil, fmt.Errorf("register command of unknown kind %d", kind)
 }
 
+// with is a register that holds this, and the same decisions. Who has become a member learns no more.
+func (r *Register) with(chain shard.Chain, activated shard.Epoch, learner shard.NodeID) *Register {
+	if chain.Newest().Has(learner) {
+		learner = 0
+	}
+	return &Register{Chain: chain, Activated: activated, Learner: learner, Decisions: r.Decisions}
+}
+
 // Append encodes r.
 func (r *Register) Append(b []byte) []byte {
-	return binary.AppendUvarint(shard.AppendChain(b, r.Chain), uint64(r.Activated))
+	b = binary.AppendUvarint(shard.AppendChain(b, r.Chain), uint64(r.Activated))
+	return appendDecisions(binary.BigEndian.AppendUint64(b, uint64(r.Learner)), r.Decisions)
 }
 
 // DecodeRegister reads what Append wrote.
 func DecodeRegister(b []byte) (shard.Register, error) {
 	d := shard.NewDecoder(b)
 	r := &Register{Chain: d.Chain()}
-	r.Activated = shard.Epoch(d.Uvarint())
+	r.Activated, r.Learner = shard.Epoch(d.Uvarint()), shard.NodeID(d.Uint64())
+	r.Decisions = decodeDecisions(d, r.Chain.Newest())
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
 	if newest := r.Chain.Newest().Epoch; r.Activated == 0 || r.Activated > newest {
 		return nil, fmt.Errorf("register: epoch %d recorded as activated: want 1 to %d", r.Activated, newest)
+	}
+	if r.Chain.Newest().Has(r.Learner) {
+		return nil, fmt.Errorf("register: node %v is recorded as the learner of a shard that it is a member of", r.Learner)
 	}
 	return r, nil
 }

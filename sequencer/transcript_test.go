@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,12 +15,14 @@ import (
 //
 //	register abc expiry=4            epoch 1, ACTIVE at all its members
 //	hears ab [after=ab]              of whom the proposer itself has heard lately, and of whom since they were accused: else of all
-//	report a suspects=bc [epoch=E] [quiet]   without suspects: the suspicion is taken back; quiet: no proposal yet
+//	report a suspects=bc [silent=(T,T)] [epoch=E] [quiet]   without suspects: the suspicion is taken back; quiet: no proposal yet
 //	propose                          what the head proposes now
-//	decide ab                        the next configuration
+//	clock T                          in microseconds
+//	decide ab                        the next configuration, for the reasons that the proposer knows
+//	history                          the decisions that the register remembers
 //	activated [epoch=E]              the register records it
 //	reset                            the sequencer shard has another configuration
-//	wedged a active=E [promise=E] [number=N]
+//	wedged a active=E [promise=E] [number=N] [base=N] [took=(T,T)]
 //	tick [n]                         shows the wedges that are sent, and what is complete
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
@@ -56,21 +59,27 @@ func (s *stage) command(t *testing.T, td *datadriven.TestData) string {
 		td.MaybeScanArgs(t, "suspects", &suspects)
 		s.proposer.Report(shard.Message{
 			Kind: shard.MsgReport, Shard: 2, From: id(word(t, td, 0)), Epoch: s.epoch(t, td), Suspects: ids(suspects),
-		}, 1)
+			Took: durations(t, td, "silent"),
+		}, 1, s.now)
 		if !td.HasArg("quiet") {
 			return s.propose()
 		}
 	case "propose":
 		return s.propose()
+	case "clock":
+		s.now = uint64(count(t, td, 0))
+	case "history":
+		return remembered(s.register)
 	case "decide":
-		c := configuration(s.register.Chain.Newest().Epoch+1, word(t, td, 0))
-		return s.apply(t, Reconfigure(c))
+		newest := s.register.Chain.Newest()
+		c := configuration(newest.Epoch+1, word(t, td, 0))
+		return s.apply(t, Reconfigure(c, s.proposer.Reason(newest, Reason{At: s.now, By: id("z")})))
 	case "activated":
 		c, ok := s.register.Chain.At(s.epoch(t, td))
 		if !ok {
 			t.Fatalf("%s: no such epoch", td.Pos)
 		}
-		return s.apply(t, Activated(c))
+		return s.apply(t, Activated(c, s.enforcer.Outcome()))
 	case "reset":
 		s.proposer.Reset()
 		return s.propose()
@@ -82,9 +91,15 @@ func (s *stage) command(t *testing.T, td *datadriven.TestData) string {
 		td.MaybeScanArgs(t, "active", &active)
 		td.MaybeScanArgs(t, "promise", &promise)
 		td.MaybeScanArgs(t, "number", &number)
+		var lineage shard.Lineage
+		if td.HasArg("base") {
+			base := uint64(0)
+			td.ScanArgs(t, "base", &base)
+			lineage = shard.Lineage{{Epoch: shard.Epoch(active), Seqno: shard.Seqno(base)}}
+		}
 		s.enforcer.Answer(shard.Message{
 			Kind: shard.MsgWedged, Shard: 2, From: id(word(t, td, 0)), Epoch: shard.Epoch(promise),
-			Number: shard.Number(number), Active: shard.Epoch(active),
+			Number: shard.Number(number), Active: shard.Epoch(active), Lineage: lineage, Took: durations(t, td, "took"),
 		})
 		return s.complete()
 	case "tick":
@@ -105,6 +120,19 @@ func (s *stage) command(t *testing.T, td *datadriven.TestData) string {
 		t.Fatalf("unknown command %s", td.Cmd)
 	}
 	return ""
+}
+
+// durations is the argument of that name; none where it is left out.
+func durations(t *testing.T, td *datadriven.TestData, name string) (all []uint64) {
+	arg, _ := td.Arg(name)
+	for _, v := range arg.Vals {
+		d, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", td.Pos, err)
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 func (s *stage) propose() string {

@@ -72,7 +72,7 @@ func (r *Replica) onConnect(m Message) {
 func (r *Replica) answerConnect() {
 	m := r.up.connect
 	switch {
-	case m.Number == 0:
+	case m.Number == 0 || r.fill.source != 0:
 	case r.State() == Pending && r.stored.Active != r.conf.Epoch:
 		r.connected()
 	case r.isActive() && (r.synced || mutant.On(mutant.UnsyncedWelcomes)):
@@ -273,12 +273,12 @@ func (r *Replica) advance() {
 	if mutant.On(mutant.ApplyBeforeCommit) {
 		commit = r.durable
 	}
-	if commit <= r.commit {
+	if commit <= r.commit || r.beginning() {
 		r.serveReads()
 		r.answerFences()
 		return
 	}
-	for _, e := range r.stored.Entries[:commit-r.commit] {
+	for _, e := range r.stored.Entries[r.commit-r.stored.Start : commit-r.stored.Start] {
 		w := Work{Shard: r.conf.Shard, Entry: e}
 		if token, ok := r.tokens[e.Seqno()]; ok {
 			w.Token = token
@@ -289,16 +289,33 @@ func (r *Replica) advance() {
 		}
 		r.applying = append(r.applying, applying{seqno: e.Seqno(), size: len(e)})
 		r.applyingBytes += len(e)
+		r.keptBytes += len(e)
 		r.out.Work = append(r.out.Work, w)
-	}
-	hash, _ := r.stored.HashAt(commit)
-	if err := r.stored.Forget(commit, hash); err != nil {
-		r.broken("%v", err)
-		return
 	}
 	r.commit = commit
 	r.serveReads()
 	r.answerFences()
+}
+
+// forget lets go of the oldest committed entries where those kept are more than KeepBytes. What learners lack is kept up to
+// InFlightBytes more; and what a successor may lack, that has not answered yet in this epoch, is kept as it is: nothing is
+// committed before it has.
+func (r *Replica) forget() {
+	if r.isActive() && r.conf.Tail() != r.opt.Self && !r.down.open {
+		return
+	}
+	n, wanted := 0, r.kept()
+	for ; r.keptBytes > r.opt.KeepBytes; n++ {
+		if r.stored.Start+Seqno(n) >= wanted && r.keptBytes <= r.opt.KeepBytes+r.opt.InFlightBytes {
+			break
+		}
+		r.keptBytes -= len(r.stored.Entries[n])
+	}
+	start := r.stored.Start + Seqno(n)
+	hash, _ := r.stored.HashAt(start)
+	if err := r.stored.Forget(start, hash); err != nil {
+		r.broken("%v", err)
+	}
 }
 
 // pump sends the successor what it has not been sent yet; with beat also commit alone.

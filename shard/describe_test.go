@@ -61,6 +61,28 @@ func describe(m Message) string {
 		add("%v cut=%d", describeNumber(m.Number), m.Cut)
 	case MsgFetched:
 		add("%v cut=%d last=%d", describeNumber(m.Number), m.Cut, m.Last)
+	case MsgFollow:
+		add("%v last=%d lineage=%s", describeNumber(m.Number), m.Last, describeLineage(m.Lineage))
+	case MsgFed:
+		add("%v last=%d commit=%d", describeNumber(m.Number), m.Last, m.Commit)
+		if len(m.Lineage) > 0 {
+			add("cut=%d lineage=%s", m.Cut, describeLineage(m.Lineage))
+		}
+	case MsgFollowed:
+		add("%v last=%d", describeNumber(m.Number), m.Last)
+	case MsgCompacted:
+		add("%v", describeNumber(m.Number))
+	case MsgSnapshot:
+		add("%v after=%q", describeNumber(m.Number), m.Key)
+	case MsgPart:
+		add("%v after=%q at=%d lineage=%s", describeNumber(m.Number), m.Key, m.Last, describeLineage(m.Lineage))
+		_ = m.part().each(func(key, _ []byte) error {
+			add("%q", key)
+			return nil
+		})
+		if m.Done {
+			add("done")
+		}
 	}
 	if len(m.Chain) > 0 {
 		add("chain=%s", describeChain(m.Chain))
@@ -117,6 +139,9 @@ func describeRecord(r Record) string {
 		return "promise " + describeChain(r.Chain)
 	case RecordActivate:
 		return fmt.Sprintf("activate %d cut=%d lineage=%s entries=%s", r.Epoch, r.Cut, describeLineage(r.Lineage), describeEntries(r.Entries))
+	}
+	if r.Kind == RecordFollow {
+		return fmt.Sprintf("follow cut=%d lineage=%s entries=%s", r.Cut, describeLineage(r.Lineage), describeEntries(r.Entries))
 	}
 	return fmt.Sprintf("state %s", describeChain(r.Chain))
 }

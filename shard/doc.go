@@ -24,12 +24,16 @@
 //   - A read needs a fence: every other member confirms, after the read arrived, that it is still
 //     ACTIVE in the epoch. A successor needs one of them wedged, so no read is served from a superseded
 //     configuration, whatever the clocks do.
+//   - A chain grows at its tail, by a learner: a replica of no configuration, which promises the tail's epoch, takes in a
+//     snapshot where it must, and then all that is committed, with no say in that. What it holds from before is cut by the lineage,
+//     not trusted.
 //
 // # Reading order
 //
 // types.go and lineage.go name things; entry.go, command.go and record.go say what is on disk and on the wire;
 // message.go what replicas tell each other. replica.go holds the state, chain.go replicates, propose.go and read.go
-// serve clients, inherit.go goes from one configuration to the next. machine.go and session.go are the state
+// serve clients, inherit.go goes from one configuration to the next. learn.go and feed.go are the two sides of a learner,
+// snapshot.go those of a snapshot. machine.go and session.go are the state
 // machine, which runs apart from all that, in the applier.
 //
 // All code here is pure: no clock, no thread, no I/O.

@@ -20,6 +20,8 @@ type cluster struct {
 	kept  []Message // copies that may arrive once more
 	asked int       // operations so far
 	brief bool      // messages and writes are not written down
+	part  int       // bytes in a part of a snapshot
+	later []func()  // what replicas are told of snapshots next
 	out   strings.Builder
 }
 
@@ -33,6 +35,7 @@ type node struct {
 	machine  *Machine
 	contents *contents
 	flushed  *contents // what of the contents outlives a crash
+	exports  map[Number]*contents
 }
 
 // id turns a letter into a node's id, name the other way round.
@@ -57,7 +60,7 @@ func ids(names ...string) (ids []NodeID) {
 
 // newCluster starts the members of epoch 1 with an empty history.
 func newCluster(t *testing.T, opt Options, members ...NodeID) *cluster {
-	c := &cluster{t: t, opt: opt, chain: Chain{{Shard: 1, Epoch: 1, Members: members}}}
+	c := &cluster{t: t, opt: opt, chain: Chain{{Shard: 1, Epoch: 1, Members: members}}, part: 1 << 20}
 	for _, m := range members {
 		n := &node{id: m, contents: newContents(), flushed: newContents()}
 		n.log = [][]byte{AppendRecord(nil, Record{
@@ -115,11 +118,7 @@ func (c *cluster) logf(format string, args ...any) { fmt.Fprintf(&c.out, format+
 // start brings the replica up from what is on its disk.
 func (c *cluster) start(n *node) {
 	n.boot++
-	n.contents = n.flushed.clone()
-	var err error
-	if n.machine, err = OpenMachine(n.contents, testRegister(""), decodeTestRegister); err != nil {
-		c.t.Fatalf("contents of %s: %v", name(n.id), err)
-	}
+	n.exports = map[Number]*contents{}
 	var stored Stored
 	for _, b := range n.log {
 		rec, err := DecodeRecord(b)
@@ -129,6 +128,14 @@ func (c *cluster) start(n *node) {
 		if err != nil {
 			c.t.Fatalf("log of %s: %v", name(n.id), err)
 		}
+	}
+	if stored.Void() {
+		n.flushed = newContents()
+	}
+	n.contents = n.flushed.clone()
+	var err error
+	if n.machine, err = OpenMachine(n.contents, testRegister(""), decodeTestRegister); err != nil {
+		c.t.Fatalf("contents of %s: %v", name(n.id), err)
 	}
 	if err := stored.Forget(n.machine.Applied()); err != nil {
 		c.t.Fatalf("log and contents of %s: %v", name(n.id), err)
@@ -227,6 +234,9 @@ func (c *cluster) drain() {
 		}
 		applied, _ := n.machine.Applied()
 		n.replica.Applied(applied)
+		for _, x := range out.Exports {
+			c.later = append(c.later, func() { n.replica.Exported(x, c.export(n, x)) })
+		}
 		for _, r := range out.Replies {
 			c.logf("%s answers %v: %s", name(n.id), r.Token, describeResult(r.Result))
 		}
@@ -241,12 +251,26 @@ func (c *cluster) drain() {
 			c.t.Fatalf("%s puts out more when it is asked again: %+v", name(n.id), more)
 		}
 	}
+	if later := c.later; len(later) > 0 {
+		c.later = nil
+		for _, tell := range later {
+			tell()
+		}
+		c.drain()
+	}
 }
 
 func (c *cluster) work(n *node, w Work) {
 	var r Result
 	var err error
-	if w.Entry == nil {
+	if w.Clear {
+		err = n.machine.Clear()
+	} else if w.Part != nil {
+		if err = n.machine.Fill(w.Part); err == nil && w.Part.Done {
+			n.flushed = n.contents.clone()
+		}
+		c.later = append(c.later, func() { n.replica.Filled(w.Part.Number) })
+	} else if w.Entry == nil {
 		r, err = n.machine.Read(w.Key)
 	} else if r, err = n.machine.Apply(w.Entry); err == nil {
 		err = n.machine.Commit()
@@ -258,6 +282,22 @@ func (c *cluster) work(n *node, w Work) {
 	if w.Token != nil {
 		c.logf("%s answers %v: %s", name(n.id), w.Token, describeResult(r))
 	}
+}
+
+// export reads a part of a snapshot, which a crash of its node takes away.
+func (c *cluster) export(n *node, x Export) *Part {
+	if len(x.After) == 0 {
+		n.exports[x.Number] = n.contents.clone()
+	}
+	s := n.exports[x.Number]
+	if s == nil {
+		return nil
+	}
+	p, err := ReadPart(s, x, c.part)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return p
 }
 
 func (c *cluster) token(what string) Token {
@@ -315,6 +355,20 @@ func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 			}
 		}
 	}
+	return nil
+}
+
+func (c *contents) From(after []byte, f func(key, value []byte) bool) error {
+	for _, k := range slices.Sorted(maps.Keys(c.kv)) {
+		if k > string(after) && !f([]byte(k), c.kv[k]) {
+			break
+		}
+	}
+	return nil
+}
+
+func (c *contents) Clear() error {
+	clear(c.kv)
 	return nil
 }
 

@@ -24,6 +24,7 @@ func (r *Replica) Learn(chain Chain) bool {
 	r.conf = merged.Newest()
 	r.write(Record{Kind: RecordPromise, Chain: merged})
 	r.down, r.inheriting = downstream{}, nil
+	r.learner, r.followers, r.fill = learner{}, nil, fill{}
 	if !mutant.On(mutant.WedgedDrains) {
 		r.up = upstream{}
 	}
@@ -83,8 +84,12 @@ func (r *Replica) answerWedge(a wedgeAsk) {
 // onFetch serves the head of the new configuration the entries it lacks, while the promise is the
 // one this replica answered with and its history therefore stands still.
 func (r *Replica) onFetch(m Message) {
-	if m.Epoch != r.conf.Epoch || r.promised != m.Epoch || r.stored.Active == m.Epoch || m.Cut < r.stored.Start || m.Cut > r.last() {
+	if m.Epoch != r.conf.Epoch || r.promised != m.Epoch || r.stored.Active == m.Epoch || m.Cut > r.last() {
 		r.send(Message{Kind: MsgRefuse, To: m.From, Chain: r.stored.Chain})
+		return
+	}
+	if m.Cut < r.stored.Start {
+		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Number})
 		return
 	}
 	for next := m.Cut + 1; next <= r.last(); {
@@ -107,7 +112,8 @@ func (r *Replica) Inherit(in Inheritance) {
 		return
 	}
 	base := in.Cut + Seqno(len(in.Entries))
-	r.adopt(append(slices.Clone(in.Lineage), View{Epoch: r.conf.Epoch, Seqno: base}), in.Cut, in.Entries)
+	lineage := append(slices.Clone(in.Lineage), View{Epoch: r.conf.Epoch, Seqno: base})
+	r.adopt(lineage.newest(r.opt.LineageViews), in.Cut, in.Entries)
 }
 
 // offer gives a PENDING successor the inherited history: what it lacks of it, from where the two
@@ -116,8 +122,8 @@ func (r *Replica) offer(m Message) {
 	base, _ := r.stored.Lineage.BaseOf(r.conf.Epoch)
 	cut := r.stored.Lineage.CommonPrefix(base, m.Lineage, m.Last)
 	hash, ok := r.stored.HashAt(cut)
-	if !ok {
-		r.out.Events = append(r.out.Events, Event{Kind: EventIncomparable, Shard: r.conf.Shard, Node: m.From})
+	if !ok || len(m.Lineage) == 0 {
+		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Link.Ask})
 		return
 	}
 	next := cut + 1

@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -57,12 +58,43 @@ func TestCommonPrefixEveryPosition(t *testing.T) {
 	for range 5000 {
 		l, last := random()
 		m, mlast := random()
+		if len(l) == 0 || len(m) == 0 || l[0].Seqno+m[0].Seqno > 0 {
+			continue // not of all epochs: TestCommonPrefixOfNewest
+		}
 		want := Seqno(0)
 		for want < min(last, mlast) && l.EpochAt(want+1) == m.EpochAt(want+1) {
 			want++
 		}
 		if got := l.CommonPrefix(last, m, mlast); got != want {
 			t.Fatalf("%v up to %d and %v up to %d: common prefix %d, want %d", l, last, m, mlast, got, want)
+		}
+	}
+}
+
+// TestCommonPrefixOfNewest: lineages that do not reach back all the way never tell of more agreement than there is, and of all of
+// it where they overlap at its end.
+func TestCommonPrefixOfNewest(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		// Two histories that part somewhere, as epochs make them part.
+		l, base := Lineage{{1, 0}}, Seqno(0)
+		grow := func(l Lineage, base Seqno, from Epoch, epochs int) (Lineage, Seqno) {
+			l = slices.Clone(l)
+			for i := range epochs {
+				base += Seqno(rng.IntN(3))
+				l = append(l, View{from + Epoch(2*i), base})
+			}
+			return l, base + Seqno(rng.IntN(3))
+		}
+		l, base = grow(l, base, 2, rng.IntN(4))
+		a, last := grow(l, base, 10, rng.IntN(4))
+		b, mlast := grow(l, base, 11, rng.IntN(4))
+		want := a.CommonPrefix(last, b, mlast)
+		n, m := a.newest(1+rng.IntN(5)), b.newest(1+rng.IntN(5))
+		got := n.CommonPrefix(last, m, mlast)
+		known := max(n[0].Seqno, m[0].Seqno)
+		if got > want || want > known && got != want {
+			t.Fatalf("%v up to %d and %v up to %d: common prefix %d, of all views %v and %v it is %d", n, last, m, mlast, got, a, b, want)
 		}
 	}
 }
@@ -84,7 +116,7 @@ func TestLineage(t *testing.T) {
 
 func TestLineageValid(t *testing.T) {
 	var longest Lineage
-	for e := range Epoch(MaxChain) {
+	for e := range Epoch(MaxViews) {
 		longest = append(longest, View{Epoch: e + 1})
 	}
 	for i, c := range []struct {
@@ -99,7 +131,7 @@ func TestLineageValid(t *testing.T) {
 		{Lineage{{1, MaxSeqno}}, true},
 		{Lineage{{1, MaxSeqno + 1}}, false},
 		{longest, true},
-		{append(longest, View{Epoch: MaxChain + 1}), false},
+		{append(longest, View{Epoch: MaxViews + 1}), false},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			if err := c.l.Valid(); (err == nil) != c.ok {

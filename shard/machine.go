@@ -19,6 +19,8 @@ type Contents interface {
 	Delete(key []byte) error
 	// Scan calls f with all keys that begin with prefix, in order.
 	Scan(prefix []byte, f func(key, value []byte) error) error
+	// Clear deletes all keys.
+	Clear() error
 	// Commit makes the writes since the last one visible, all or none, also
 	// after a crash. It does not make them durable: the log does.
 	Commit() error
@@ -48,6 +50,8 @@ type Machine struct {
 	contents Contents
 	applied  Seqno
 	hash     uint64 // of the history up to applied
+	initial  Register
+	decode   func([]byte) (Register, error)
 	register Register
 	sessions map[SessionID]*session
 	dirty    map[SessionID]bool // sessions changed since the last Commit
@@ -56,19 +60,31 @@ type Machine struct {
 // OpenMachine reads the state back from its contents. Where they are empty, the
 // register is initial; else decode reads it.
 func OpenMachine(c Contents, initial Register, decode func([]byte) (Register, error)) (*Machine, error) {
-	m := &Machine{contents: c, register: initial, sessions: map[SessionID]*session{}, dirty: map[SessionID]bool{}}
+	m := &Machine{contents: c, initial: initial, decode: decode}
+	return m, m.load()
+}
+
+// forget makes the machine one of empty contents.
+func (m *Machine) forget() {
+	m.applied, m.hash, m.register = 0, 0, m.initial
+	m.sessions, m.dirty = map[SessionID]*session{}, map[SessionID]bool{}
+}
+
+// load reads the state from the contents.
+func (m *Machine) load() error {
+	m.forget()
 	var err error
-	if m.applied, m.hash, err = AppliedPosition(c); err != nil {
-		return nil, err
+	if m.applied, m.hash, err = AppliedPosition(m.contents); err != nil {
+		return err
 	}
-	if b, ok, err := c.Get(registerKey); err != nil {
-		return nil, err
+	if b, ok, err := m.contents.Get(registerKey); err != nil {
+		return err
 	} else if ok {
-		if m.register, err = decode(b); err != nil {
-			return nil, err
+		if m.register, err = m.decode(b); err != nil {
+			return err
 		}
 	}
-	err = c.Scan(sessionPrefix, func(key, value []byte) error {
+	return m.contents.Scan(sessionPrefix, func(key, value []byte) error {
 		if len(key) != len(sessionPrefix)+8 {
 			return fmt.Errorf("session key of %d bytes", len(key))
 		}
@@ -76,7 +92,6 @@ func OpenMachine(c Contents, initial Register, decode func([]byte) (Register, er
 		m.sessions[id], err = decodeSession(value)
 		return err
 	})
-	return m, err
 }
 
 // AppliedPosition is the position up to which the history was applied to c when it was
@@ -86,6 +101,10 @@ func AppliedPosition(c Contents) (Seqno, uint64, error) {
 	if err != nil || !ok {
 		return 0, 0, err
 	}
+	return decodePosition(b)
+}
+
+func decodePosition(b []byte) (Seqno, uint64, error) {
 	d := NewDecoder(b)
 	seqno, hash := Seqno(d.Uvarint()), d.Uint64()
 	if err := d.Done(); err != nil {

@@ -346,6 +346,8 @@ func (f *failing) Scan(prefix []byte, visit func(key, value []byte) error) error
 	return errors.Join(f.fail(), f.contents.Scan(prefix, visit))
 }
 
+func (f *failing) Clear() error { return errors.Join(f.fail(), f.contents.Clear()) }
+
 func (f *failing) Commit() error { return f.fail() }
 
 // TestMachineOnAFailingDisk: whichever call fails, the failure comes out, and nothing is taken for done.

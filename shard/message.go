@@ -34,7 +34,8 @@ const (
 	MsgFenced MessageKind = 8
 	// MsgWedge asks for the promise of Epoch, the newest of Chain: Number, Chain.
 	MsgWedge MessageKind = 9
-	// MsgWedged answers: Number, Epoch promised, Active, Last, Lineage, Chain; or Unknown.
+	// MsgWedged answers: Number, Epoch promised, Active, Last, Lineage, Chain; or Unknown. A head that is ACTIVE in
+	// Epoch says how long it Took to choose the history to inherit, and then to become ACTIVE.
 	MsgWedged MessageKind = 10
 	// MsgFetch asks the owner of the history to inherit for its entries above Cut:
 	// Number, Cut. Epoch is the promise that the owner answered with.
@@ -42,18 +43,39 @@ const (
 	// MsgFetched answers: Number, Entries, and Last, where they end when all have come.
 	MsgFetched MessageKind = 12
 	// MsgReport tells the sequencer of Shard whom the sender suspects among the
-	// members of Epoch: Suspects. An empty list takes earlier suspicion back.
+	// members of Epoch: Suspects, and for each how long it had been silent: Took, 0 where there is evidence
+	// that it failed. An empty list takes earlier suspicion back.
 	MsgReport MessageKind = 13
 	// MsgRefuse says that a message of the older Epoch was not accepted, and
 	// why: Chain; or, in the sender's own epoch, that a link must be made anew: Link.
 	MsgRefuse MessageKind = 14
+	// MsgRecruit asks a node to learn the shard, so that it can become a member: Number, Chain. Synced says that the
+	// sequencer has recorded it as the learner; else it only asks whether it is there.
+	MsgRecruit MessageKind = 15
+	// MsgRecruited answers: Number, and Synced where it lags so little that it can become a member. Last and Base are
+	// how far it is: what is durable, and the bytes of a snapshot that it has taken in. A learner for whom neither moves is stuck.
+	MsgRecruited MessageKind = 16
+	// MsgFollow asks the tail for all that is committed: Number, Last, Lineage.
+	MsgFollow MessageKind = 17
+	// MsgFed brings it: Number, Commit, Entries, and Last, the position before the first of them. The first
+	// brings the Lineage, and Cut, up to where the two histories agree.
+	MsgFed MessageKind = 18
+	// MsgFollowed says up to where that is durable at the learner: Number, Last.
+	MsgFollowed MessageKind = 19
+	// MsgCompacted says that what was asked for under Number is here only as a part of the contents: in a snapshot.
+	MsgCompacted MessageKind = 20
+	// MsgSnapshot asks for the first part of a snapshot, or for that behind Key: Number, Key.
+	MsgSnapshot MessageKind = 21
+	// MsgPart brings it: Number, Key, Data, Sum, Done; and Last, Hash and Lineage, where the snapshot stands.
+	MsgPart MessageKind = 22
 )
 
 func (k MessageKind) String() string {
 	names := [...]string{MsgConnect: "Connect", MsgConnected: "Connected", MsgInherit: "Inherit",
 		MsgHandBack: "HandBack", MsgAppend: "Append", MsgAck: "Ack", MsgFence: "Fence",
 		MsgFenced: "Fenced", MsgWedge: "Wedge", MsgWedged: "Wedged", MsgFetch: "Fetch",
-		MsgFetched: "Fetched", MsgReport: "Report", MsgRefuse: "Refuse"}
+		MsgFetched: "Fetched", MsgReport: "Report", MsgRefuse: "Refuse", MsgRecruit: "Recruit", MsgRecruited: "Recruited",
+		MsgFollow: "Follow", MsgFed: "Fed", MsgFollowed: "Followed", MsgCompacted: "Compacted", MsgSnapshot: "Snapshot", MsgPart: "Part"}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
 	}
@@ -69,7 +91,7 @@ const (
 	ChainTraffic Traffic = iota
 	// Control is never queued behind bulk.
 	ControlTraffic
-	// Transfer moves histories to new configurations.
+	// Transfer moves histories to new configurations and to learners.
 	TransferTraffic
 	// Traffics is how many kinds there are.
 	Traffics
@@ -80,7 +102,7 @@ func (k MessageKind) Traffic() Traffic {
 	switch k {
 	case MsgConnect, MsgConnected, MsgInherit, MsgHandBack, MsgAppend, MsgAck:
 		return ChainTraffic
-	case MsgFetch, MsgFetched:
+	case MsgFetch, MsgFetched, MsgFollow, MsgFed, MsgFollowed, MsgCompacted, MsgSnapshot, MsgPart:
 		return TransferTraffic
 	}
 	return ControlTraffic
@@ -116,7 +138,12 @@ type Message struct {
 	Chain    Chain
 	Entries  []Entry
 	Suspects []NodeID
-	Traces   []Trace // MsgAppend: of those Entries that are traced
+	Took     []uint64 // microseconds, for people to read: nothing depends on it
+	Traces   []Trace  // MsgAppend: of those Entries that are traced
+	Key      []byte
+	Data     []byte
+	Sum      uint64 // of Data
+	Done     bool   // nothing comes after Data
 }
 
 // Trace tells to which trace the entry at a position belongs. See Request.Trace.
@@ -140,7 +167,7 @@ func (m *Message) Valid() error {
 		}
 	}
 	switch {
-	case m.Kind < MsgConnect || m.Kind > MsgRefuse:
+	case m.Kind < MsgConnect || m.Kind > MsgPart:
 		return fail("unknown kind")
 	case m.Shard == 0:
 		return fail("shards are numbered from 1")
@@ -152,12 +179,14 @@ func (m *Message) Valid() error {
 		return fail("%v", m.State)
 	case max(m.Base, m.Last, m.Cut, m.Commit) > MaxSeqno:
 		return fail("base %d, last %d, cut %d, commit %d: want at most %d", m.Base, m.Last, m.Cut, m.Commit, MaxSeqno)
-	case m.Kind == MsgAppend && len(m.Entries) > 0 && m.Entries[0].Seqno() != m.Last+1:
+	case (m.Kind == MsgAppend || m.Kind == MsgFed) && len(m.Entries) > 0 && m.Entries[0].Seqno() != m.Last+1:
 		return fail("entry %d comes after %d", m.Entries[0].Seqno(), m.Last)
 	case len(m.Traces) > len(m.Entries):
 		return fail("%d traces for %d entries", len(m.Traces), len(m.Entries))
 	case len(m.Suspects) > MaxMembers:
 		return fail("%d suspects: want at most %d", len(m.Suspects), MaxMembers)
+	case len(m.Took) > MaxMembers:
+		return fail("%d durations: want at most %d", len(m.Took), MaxMembers)
 	}
 	if err := m.Lineage.Valid(); err != nil {
 		return fail("%v", err)
@@ -170,8 +199,13 @@ func (m *Message) Valid() error {
 			return fail("carries the chain of shard %d", m.Chain[0].Shard)
 		}
 	}
-	if m.Kind == MsgWedge && m.Chain.Newest().Epoch != m.Epoch {
+	if (m.Kind == MsgWedge || m.Kind == MsgRecruit) && m.Chain.Newest().Epoch != m.Epoch {
 		return fail("asks to promise epoch %d with a chain up to %d", m.Epoch, m.Chain.Newest().Epoch)
+	}
+	if m.Kind == MsgPart {
+		if err := m.part().valid(m.Sum); err != nil {
+			return fail("%v", err)
+		}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func TestMessageValid(t *testing.T) {
 	}{
 		{"plain", func(*Message) {}, ""},
 		{"kind 0", func(m *Message) { m.Kind = 0 }, "unknown kind"},
-		{"kind beyond", func(m *Message) { m.Kind = MsgRefuse + 1 }, "unknown kind"},
+		{"kind beyond", func(m *Message) { m.Kind = MsgPart + 1 }, "unknown kind"},
 		{"shard 0", func(m *Message) { m.Shard = 0 }, "shard"},
 		{"from nobody", func(m *Message) { m.From = 0 }, "not zero"},
 		{"to nobody", func(m *Message) { m.To = 0 }, "not zero"},
@@ -30,6 +30,7 @@ func TestMessageValid(t *testing.T) {
 		{"cut", func(m *Message) { m.Cut = MaxSeqno + 1 }, "cut"},
 		{"commit", func(m *Message) { m.Commit = MaxSeqno + 1 }, "commit"},
 		{"suspects", func(m *Message) { m.Suspects = make([]NodeID, MaxMembers+1) }, "suspects"},
+		{"durations", func(m *Message) { m.Took = make([]uint64, MaxMembers+1) }, "durations"},
 		{"lineage", func(m *Message) { m.Lineage = Lineage{{2, 1}, {1, 1}} }, "lineage"},
 		{"chain", func(m *Message) { m.Chain = Chain{{Shard: 1}} }, "epoch 0"},
 		{"chain of another shard", func(m *Message) { m.Chain = other }, "chain of shard 2"},

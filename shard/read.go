@@ -44,9 +44,9 @@ func (r *Replica) vouches() bool {
 // Read takes a get.
 func (r *Replica) Read(q Request) {
 	switch {
-	case q.Stale:
+	case q.Stale && !r.stored.Void():
 		r.out.Work = append(r.out.Work, Work{Shard: r.conf.Shard, Key: q.Key, Token: q.Token})
-	case !r.isActive() || r.err != nil:
+	case q.Stale || !r.isActive() || r.err != nil:
 		r.refuse(q.Token)
 	case r.reads.count() >= r.opt.WaitingReads:
 		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("reads waiting", r.reads.count(), r.opt.WaitingReads)})

@@ -22,6 +22,10 @@ const (
 	// RecordState is all a replica knows beside its entries. Every segment of the
 	// log begins with one for each shard, so older segments can go.
 	RecordState RecordKind = 4
+	// RecordFollow adopts the history of a configuration that the replica is no member of, as a learner does:
+	// like an activation, but it makes nothing active. Without a lineage it gives up the history, for
+	// a snapshot to come; the next one then begins the history at its Cut, which the contents hold.
+	RecordFollow RecordKind = 5
 )
 
 // Record is one thing a replica wants durable. A record is durable whole or not
@@ -33,10 +37,10 @@ type Record struct {
 	Entry   Entry   // RecordEntry
 	Chain   Chain   // RecordPromise, RecordState
 	Epoch   Epoch   // RecordActivate, and RecordState: the last epoch in which it was active
-	Lineage Lineage // RecordActivate, RecordState
-	Cut     Seqno   // RecordActivate: entries above it go, before the inherited come; RecordState: the last entry
-	Hash    uint64  // RecordActivate, RecordState: of the history up to Cut
-	Entries []Entry // RecordActivate: the inherited entries above Cut
+	Lineage Lineage // RecordActivate, RecordState, RecordFollow
+	Cut     Seqno   // RecordActivate, RecordFollow: entries above it go, before the inherited come; RecordState: the last entry
+	Hash    uint64  // RecordActivate, RecordState, RecordFollow: of the history up to Cut
+	Entries []Entry // RecordActivate, RecordFollow: the inherited entries above Cut
 }
 
 // AppendRecord encodes r.
@@ -48,8 +52,10 @@ func AppendRecord(b []byte, r Record) []byte {
 		b = append(b, r.Entry...)
 	case RecordPromise:
 		b = AppendChain(b, r.Chain)
-	case RecordActivate:
-		b = binary.AppendUvarint(b, uint64(r.Epoch))
+	case RecordActivate, RecordFollow:
+		if r.Kind == RecordActivate {
+			b = binary.AppendUvarint(b, uint64(r.Epoch))
+		}
 		b = AppendLineage(b, r.Lineage)
 		b = binary.AppendUvarint(b, uint64(r.Cut))
 		b = binary.BigEndian.AppendUint64(b, r.Hash)
@@ -80,8 +86,10 @@ func DecodeRecord(b []byte) (Record, error) {
 		d.b = nil
 	case RecordPromise:
 		r.Chain = d.Chain()
-	case RecordActivate:
-		r.Epoch = Epoch(d.Uvarint())
+	case RecordActivate, RecordFollow:
+		if r.Kind == RecordActivate {
+			r.Epoch = Epoch(d.Uvarint())
+		}
 		r.Lineage = d.Lineage()
 		r.Cut, r.Hash = Seqno(d.Uvarint()), d.Uint64()
 		for range d.Count(EntryOverhead) {
@@ -94,6 +102,9 @@ func DecodeRecord(b []byte) (Record, error) {
 		r.Cut, r.Hash = Seqno(d.Uvarint()), d.Uint64()
 	default:
 		d.Fail(fmt.Errorf("unknown kind %d", r.Kind))
+	}
+	if r.Kind == RecordFollow && len(r.Lineage) == 0 && (r.Cut != 0 || r.Hash != 0 || len(r.Entries) > 0) {
+		d.Fail(fmt.Errorf("gives up the history, and keeps what stands up to %d", r.Cut))
 	}
 	if err := d.Done(); err != nil {
 		return Record{}, fmt.Errorf("log record: %w", err)
@@ -124,6 +135,10 @@ type Stored struct {
 	// Entries are those above Start, without gaps.
 	Entries []Entry
 }
+
+// Void reports whether the replica has no history: it has not begun to learn, or gave up what it had for a
+// snapshot that is not here yet. What its contents hold then is worth nothing.
+func (s *Stored) Void() bool { return len(s.Lineage) == 0 }
 
 // Last is the position of the last entry.
 func (s *Stored) Last() Seqno { return s.Start + Seqno(len(s.Entries)) }
@@ -156,8 +171,10 @@ func (s *Stored) Replay(r Record) error {
 		return s.replayEntry(r.Entry)
 	case RecordPromise:
 		s.Chain = r.Chain
-	case RecordActivate:
-		if err := s.cut(r); err != nil {
+	case RecordActivate, RecordFollow:
+		if s.Void() && r.Kind == RecordFollow {
+			s.Start, s.Hash, s.Entries = r.Cut, r.Hash, nil
+		} else if err := s.cut(r); err != nil {
 			return err
 		}
 		for _, e := range r.Entries {
@@ -165,7 +182,9 @@ func (s *Stored) Replay(r Record) error {
 				return err
 			}
 		}
-		s.Active, s.Lineage = r.Epoch, r.Lineage
+		if s.Lineage = r.Lineage; r.Kind == RecordActivate {
+			s.Active = r.Epoch
+		}
 	case RecordState:
 		if len(s.Chain) == 0 {
 			s.Start, s.Hash = r.Cut, r.Hash
@@ -186,7 +205,7 @@ func (s *Stored) cut(r Record) error {
 	}
 	hash, ok := s.HashAt(r.Cut)
 	if !ok || hash != r.Hash {
-		return fmt.Errorf("shard %d: activation in epoch %d cuts at %d, which does not fit the history up to %d", r.Shard, r.Epoch, r.Cut, s.Last())
+		return fmt.Errorf("shard %d: a record of kind %d cuts at %d, which does not fit the history up to %d", r.Shard, r.Kind, r.Cut, s.Last())
 	}
 	// Clipped: messages under way may still look at what follows.
 	s.Entries = slices.Clip(s.Entries[:r.Cut-s.Start])

@@ -35,6 +35,12 @@ type Options struct {
 	InFlightBytes int
 	// WaitingReads bounds the reads waiting for a fence or for commit.
 	WaitingReads int
+	// KeepBytes is how much of its committed entries a replica keeps in memory, for those who lag behind.
+	KeepBytes int
+	// LineageViews is how many epochs a lineage reaches back. Zero: DefaultViews.
+	LineageViews int
+	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part. Zero: nothing does.
+	FillBytes int
 }
 
 // Replica is one replica of one shard: the chain within an epoch, reads, and
@@ -48,8 +54,9 @@ type Options struct {
 type Replica struct {
 	opt Options
 	// stored is the replica as its log will know it once all records given out
-	// are durable. Its entries are those above commit.
-	stored Stored
+	// are durable. Its entries are those above commit, and keptBytes of those before.
+	stored    Stored
+	keptBytes int
 	// conf is the newest of stored.Chain: the configuration promised.
 	conf    Configuration
 	writing []writing
@@ -71,6 +78,11 @@ type Replica struct {
 
 	up   upstream
 	down downstream
+	// learner is this replica's following of a configuration that it is no member of, followers are those of
+	// others at this tail; fill is the snapshot that it takes in.
+	learner   learner
+	followers []follower
+	fill      fill
 	// inheriting gathers the entries a predecessor offers, until they are complete.
 	inheriting []Entry
 
@@ -99,15 +111,18 @@ type Output struct {
 	Write   []Record
 	Send    []Message
 	Work    []Work
+	Exports []Export
 	Replies []Reply
 	Events  []Event
 }
 
-// Work is one step for the applier: an entry to apply, or a key to read once
-// all work before it is done.
+// Work is one step for the applier, once all work before it is done: an entry to apply, the contents to
+// clear, a part of a snapshot to put into them; else a key to read.
 type Work struct {
 	Shard ID
-	Entry Entry // nil: read Key
+	Entry Entry
+	Clear bool
+	Part  *Part
 	Key   []byte
 	Token Token // who waits for the result; nil: nobody here
 }
@@ -117,6 +132,7 @@ type writing struct {
 	kind  RecordKind
 	seqno Seqno // the last entry it makes durable; 0: none, or void since
 	epoch Epoch // RecordPromise, RecordActivate
+	void  bool  // RecordFollow: it gives up the history
 }
 
 // applying is an entry on its way through the applier.
@@ -141,12 +157,7 @@ func NewReplica(opt Options, stored Stored) (*Replica, error) {
 			stored.Chain = stored.Chain[:len(stored.Chain)-1]
 		}
 	}
-	r := &Replica{
-		opt: opt, stored: stored, conf: stored.Chain.Newest(),
-		durable: stored.Last(), promised: stored.Chain.Newest().Epoch, active: stored.Active,
-		commit: stored.Start, told: stored.Start,
-		tokens: map[Seqno]Token{}, traces: map[Seqno]string{}, fenceAsks: map[NodeID]Number{},
-	}
+	r := newReplica(opt, stored)
 	if r.State() == Active {
 		r.floor, _ = stored.Lineage.BaseOf(r.active)
 		if r.conf.Tail() == opt.Self {
@@ -156,6 +167,18 @@ func NewReplica(opt Options, stored Stored) (*Replica, error) {
 		}
 	}
 	return r, nil
+}
+
+func newReplica(opt Options, stored Stored) *Replica {
+	if opt.LineageViews == 0 {
+		opt.LineageViews = DefaultViews
+	}
+	return &Replica{
+		opt: opt, stored: stored, conf: stored.Chain.Newest(),
+		durable: stored.Last(), promised: stored.Chain.Newest().Epoch, active: stored.Active,
+		commit: stored.Start, told: stored.Start,
+		tokens: map[Seqno]Token{}, traces: map[Seqno]string{}, fenceAsks: map[NodeID]Number{},
+	}
 }
 
 // State in the newest configuration the replica knows.
@@ -223,6 +246,11 @@ func (r *Replica) Standing() Standing {
 	}
 }
 
+// Inherits reports whether the replica is the head of a new configuration and has no history for it yet.
+func (r *Replica) Inherits() bool {
+	return r.err == nil && r.State() == Pending && r.stored.Active != r.conf.Epoch && r.isHead()
+}
+
 func (r *Replica) last() Seqno    { return r.stored.Last() }
 func (r *Replica) isHead() bool   { return r.conf.Head() == r.opt.Self }
 func (r *Replica) isActive() bool { return r.State() == Active }
@@ -245,14 +273,14 @@ func (r *Replica) write(rec Record) {
 		w.seqno = r.last()
 	case RecordPromise:
 		w.epoch = rec.Chain.Newest().Epoch
-	case RecordActivate:
+	case RecordActivate, RecordFollow:
 		for i := range r.writing {
 			if r.writing[i].seqno > rec.Cut {
 				r.writing[i].seqno = 0
 			}
 		}
 		r.durable = min(r.durable, rec.Cut)
-		w.seqno = r.last()
+		w.seqno, w.void = r.last(), r.stored.Void()
 	}
 	r.writing = append(r.writing, w)
 	r.out.Write = append(r.out.Write, rec)
@@ -261,14 +289,19 @@ func (r *Replica) write(rec Record) {
 // Rewrite puts all that the log must keep of this replica into it once more, so that its older segments
 // can go. It changes nothing: an activation in the same epoch, of the same history. What was durable stays so.
 func (r *Replica) Rewrite() {
-	if r.err != nil || r.stored.Active == 0 {
+	if r.err != nil || r.stored.Void() || r.beginning() {
 		return
 	}
-	r.writing = append(r.writing, writing{kind: RecordActivate, epoch: r.stored.Active})
-	r.out.Write = append(r.out.Write, Record{
+	hash, _ := r.stored.HashAt(r.commit)
+	rec := Record{
 		Shard: r.conf.Shard, Kind: RecordActivate, Epoch: r.stored.Active, Lineage: r.stored.Lineage,
-		Cut: r.stored.Start, Hash: r.stored.Hash, Entries: slices.Clone(r.stored.Entries),
-	})
+		Cut: r.commit, Hash: hash, Entries: slices.Clone(r.stored.Entries[r.commit-r.stored.Start:]),
+	}
+	if r.stored.Active == 0 {
+		rec.Kind = RecordFollow
+	}
+	r.writing = append(r.writing, writing{kind: rec.Kind, epoch: rec.Epoch})
+	r.out.Write = append(r.out.Write, rec)
 }
 
 // Durable tells that the first n of the records given out and not yet confirmed
@@ -285,6 +318,8 @@ func (r *Replica) Durable(n int) {
 			if w.epoch > r.active || mutant.On(mutant.ActivatedAgain) {
 				r.activated(w.epoch)
 			}
+		case RecordFollow:
+			r.followed(w.void)
 		}
 	}
 	r.writing = slices.Delete(r.writing, 0, n)
@@ -322,6 +357,12 @@ func (r *Replica) Step(m Message) {
 		return
 	case MsgFetch:
 		r.onFetch(m)
+		return
+	case MsgSnapshot:
+		r.onSnapshot(m)
+		return
+	case MsgPart:
+		r.onPart(m)
 		return
 	case MsgRefuse:
 		if m.Epoch == r.conf.Epoch && r.isActive() && m.From == r.conf.Successor(r.opt.Self) && m.Link == r.down.link() {
@@ -366,6 +407,14 @@ func (r *Replica) Step(m Message) {
 		r.onFence(m)
 	case MsgFenced:
 		r.onFenced(m)
+	case MsgFollow:
+		r.onFollow(m)
+	case MsgFed:
+		r.onFed(m)
+	case MsgFollowed:
+		r.onFollowed(m)
+	case MsgCompacted:
+		r.onCompacted(m)
 	}
 }
 
@@ -378,21 +427,35 @@ func (r *Replica) send(m Message) {
 // is sent again.
 func (r *Replica) Tick() {
 	r.ticks++
-	if r.err == nil && r.isActive() {
+	switch {
+	case r.err != nil:
+	case r.isActive():
 		r.tickLink()
 		r.tickReads()
+		r.tickFollowers()
+	default:
+		r.tickFill()
+		r.tickLearner()
 	}
 }
 
 // Output returns what the replica wants done, and forgets it. Entries, commit and acknowledgements that gathered
 // since the last call leave here, in one message per neighbour.
 func (r *Replica) Output() Output {
-	if r.err == nil && r.isActive() {
+	switch {
+	case r.err != nil:
+	case r.isActive():
 		r.advance()
 		r.pump(false)
 		r.acknowledge()
 		r.settleTraces()
 		r.askFence()
+		r.feed()
+		r.forget() // not before those who follow have had it
+	case r.learner.fed:
+		r.advance()
+		r.acknowledgeFed()
+		r.forget()
 	}
 	out := r.out
 	r.out = Output{}

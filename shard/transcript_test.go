@@ -11,7 +11,7 @@ import (
 // TestTranscripts runs the files of testdata/transcripts. Each is one run of a cluster, command by command, with what the
 // replicas put out; `go test ./shard -run Transcripts -rewrite` writes them anew, and the diff is the review.
 //
-//	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N]   epoch 1, empty history
+//	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N] [keep=BYTES] [part=BYTES]   epoch 1, empty history
 //	write a k v [session=S op=N oldest=N] [if=VERSION] [trace=T]   put; `delete a k` and `open a` are the other writes
 //	read a k [stale]
 //	propose a v            a command of the ring's own
@@ -30,6 +30,9 @@ import (
 //	wedge a by=x number=N, fetch a by=x number=N cut=S [epoch=E]
 //	inherit a from=b       what a head of a new configuration does with the answers to its wedge
 //	rewrite a
+//	join a                 a node that holds nothing becomes a learner
+//	recruit a              the sequencer wants it to learn
+//	fill a from=b          it takes in a snapshot
 //	state
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
@@ -37,6 +40,7 @@ func TestTranscripts(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			if td.Cmd == "new" {
 				c = newCluster(t, options(t, td), members(t, td)...)
+				td.MaybeScanArgs(t, "part", &c.part)
 			} else {
 				c.t = t
 				c.command(td)
@@ -56,6 +60,7 @@ func options(t *testing.T, td *datadriven.TestData) Options {
 	td.MaybeScanArgs(t, "message", &opt.MessageBytes)
 	td.MaybeScanArgs(t, "inflight", &opt.InFlightBytes)
 	td.MaybeScanArgs(t, "reads", &opt.WaitingReads)
+	td.MaybeScanArgs(t, "keep", &opt.KeepBytes)
 	return opt
 }
 
@@ -142,6 +147,14 @@ func (c *cluster) command(td *datadriven.TestData) {
 		c.inherit(n, c.node(id(from.Vals[0])))
 	case "rewrite":
 		n.replica.Rewrite()
+	case "join":
+		c.join(id(args[0].Key))
+	case "recruit":
+		n.replica.Recruit()
+		c.logf("caught up: %v", n.replica.CaughtUp())
+	case "fill":
+		from, _ := td.Arg("from")
+		n.replica.Fill(id(from.Vals[0]))
 	case "state":
 		for _, n := range c.nodes {
 			c.logf("%s", c.standing(n))
@@ -213,6 +226,21 @@ func (c *cluster) asking(td *datadriven.TestData, n *node) Message {
 		td.Fatalf(c.t, "%v", err)
 	}
 	return m
+}
+
+// join starts a learner on an empty disk.
+func (c *cluster) join(id NodeID) {
+	n := &node{id: id, boot: 1, contents: newContents(), flushed: newContents(), exports: map[Number]*contents{}}
+	opt := c.opt
+	opt.Self, opt.Numbers = n.id, NewNumbers(n.boot)
+	var err error
+	if n.machine, err = OpenMachine(n.contents, testRegister(""), decodeTestRegister); err == nil {
+		n.replica, err = NewLearner(opt, c.chain)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.nodes = append(c.nodes, n)
 }
 
 // inherit gives a head the durable history of the owner.

@@ -21,12 +21,20 @@ type peer struct {
 	last      int  // the tick at which it was heard of
 	lost      bool // there is evidence that it has failed, and it was not heard of since
 	suspected bool
+	silent    int // for how many ticks it had been when that began; 0: there was evidence
 }
+
+// firstTick is the one at which a detector begins; 0 is none.
+const firstTick = 1
 
 // NewDetector suspects after patience ticks of silence, both at least 1.
 func NewDetector(patience, grace int) *Detector {
-	return &Detector{patience: max(patience, 1), grace: max(grace, patience, 1), now: 1, peers: map[shard.NodeID]*peer{}}
+	return &Detector{patience: max(patience, 1), grace: max(grace, patience, 1), now: firstTick, peers: map[shard.NodeID]*peer{}}
 }
+
+// firstWord is how many ticks more than twice the patience a node has that is watched from now on: it has to learn
+// first that it is.
+const firstWord = 4
 
 // Watch makes nodes those it has an opinion of.
 func (d *Detector) Watch(nodes []shard.NodeID) {
@@ -48,14 +56,17 @@ func (d *Detector) Heard(n shard.NodeID, stalled int) {
 }
 
 // Lost takes evidence that n has failed. It needs no silence: n is suspected at once, until it is heard of again. It
-// is none of a node that was never heard of: that one may not have started yet, and has its grace. Lost
+// is none of a node that was never heard of while this one has just started: that one may not have started yet, and has its grace. Lost
 // reports whether the suspicion begins with it.
 func (d *Detector) Lost(n shard.NodeID) bool {
 	p := d.peers[n]
-	if p == nil || !p.heard {
+	if p == nil || !p.heard && d.now <= d.grace {
 		return false
 	}
 	begins := !p.suspected
+	if begins {
+		p.silent = 0
+	}
 	p.lost, p.suspected = true, true
 	return begins
 }
@@ -71,13 +82,17 @@ func (d *Detector) Tick(late bool) (suspected, trusted []shard.NodeID) {
 	for _, n := range slices.Sorted(maps.Keys(d.peers)) {
 		p := d.peers[n]
 		limit := d.patience
-		if !p.heard {
+		switch {
+		case p.heard:
+		case d.now <= d.grace || p.last == firstTick: // watched from the start
 			limit = d.grace
+		default:
+			limit = 2*d.patience + firstWord
 		}
 		gone := p.lost || d.now-p.last > limit
 		switch {
 		case gone && !p.suspected:
-			p.suspected = true
+			p.suspected, p.silent = true, d.now-p.last
 			suspected = append(suspected, n)
 		case !gone && p.suspected:
 			p.suspected = false
@@ -91,6 +106,14 @@ func (d *Detector) Tick(late bool) (suspected, trusted []shard.NodeID) {
 func (d *Detector) Suspects(n shard.NodeID) bool {
 	p := d.peers[n]
 	return p != nil && p.suspected
+}
+
+// Silence is for how many ticks n had been silent when the suspicion of it began; 0: there was evidence instead.
+func (d *Detector) Silence(n shard.NodeID) int {
+	if p := d.peers[n]; p != nil && p.suspected {
+		return p.silent
+	}
+	return 0
 }
 
 // Now is the present tick.

@@ -28,6 +28,8 @@ type fetch struct {
 	lineage shard.Lineage
 	entries []shard.Entry
 	idle    int // ticks since the last of them came
+	// compacted: the owner keeps no entries from the cut on, or the head has no history that they could continue.
+	compacted bool
 }
 
 // fetchPatience is the patience of the first fetch. It doubles each time: it must be able to outgrow any transfer.
@@ -71,8 +73,8 @@ func (r *Round) choose() {
 	if mutant.On(mutant.CutAtLength) {
 		cut = min(own.Last, a.Last)
 	}
-	r.fetch = fetch{owner: owner, number: r.numbers.Next(), cut: cut, last: a.Last, lineage: a.Lineage}
-	if cut == a.Last {
+	r.fetch = fetch{owner: owner, number: r.numbers.Next(), cut: cut, last: a.Last, lineage: a.Lineage, compacted: len(own.Lineage) == 0}
+	if cut == a.Last || r.fetch.compacted {
 		return
 	}
 	r.out = append(r.out, shard.Message{
@@ -89,6 +91,19 @@ func (r *Round) Fetched(m shard.Message) {
 	}
 	f.entries = append(f.entries, m.Entries...)
 	f.idle = 0
+}
+
+// Compacted takes a MsgCompacted.
+func (r *Round) Compacted(m shard.Message) {
+	if f := &r.fetch; f.owner != 0 && m.From == f.owner && m.Number == f.number {
+		f.compacted = true
+	}
+}
+
+// Snapshot returns the owner of the chosen history where the head needs a snapshot of it first. Another round
+// goes on from there.
+func (r *Round) Snapshot() (owner shard.NodeID, ok bool) {
+	return r.fetch.owner, r.fetch.compacted && !r.done
 }
 
 // Tick passes one unit of time.
@@ -118,7 +133,7 @@ func (r *Round) Send() []shard.Message {
 // Result returns the history to inherit, once, when all of it is there.
 func (r *Round) Result() (shard.Inheritance, bool) {
 	f := &r.fetch
-	if r.done || f.owner == 0 || f.cut+shard.Seqno(len(f.entries)) != f.last {
+	if r.done || f.owner == 0 || f.compacted || f.cut+shard.Seqno(len(f.entries)) != f.last {
 		return shard.Inheritance{}, false
 	}
 	r.done = true

@@ -154,3 +154,30 @@ func choose(a arguments) string {
 	}
 	return "inherit from " + name(owner)
 }
+
+// TestNewMemberIsWatched: one that is watched from some later time on has no grace. Evidence counts, and so does silence,
+// once it could know that it is to speak.
+func TestNewMemberIsWatched(t *testing.T) {
+	for name, evidence := range map[string]bool{"evidence": true, "silence": false} {
+		t.Run(name, func(t *testing.T) {
+			d := NewDetector(5, 500)
+			d.Watch([]shard.NodeID{1})
+			for range 1000 {
+				d.Heard(1, 0)
+				d.Tick(false)
+			}
+			d.Watch([]shard.NodeID{1, 2})
+			if evidence && !d.Lost(2) {
+				t.Error("evidence is none")
+			}
+			ticks := 0
+			for ; !d.Suspects(2); ticks++ {
+				d.Heard(1, 0)
+				d.Tick(false)
+			}
+			if evidence && ticks > 0 || ticks > 20 {
+				t.Errorf("suspected after %d ticks", ticks)
+			}
+		})
+	}
+}

@@ -334,6 +334,7 @@ func (c contents) Get(key []byte) ([]byte, bool, error) {
 
 func (c contents) Set(key, value []byte) error { c[string(key)] = string(value); return nil }
 func (c contents) Delete(key []byte) error     { delete(c, string(key)); return nil }
+func (c contents) Clear() error                { clear(c); return nil }
 func (c contents) Commit() error               { return nil }
 
 func (c contents) Scan(prefix []byte, f func(key, value []byte) error) error {

@@ -46,6 +46,12 @@ const (
 	ActivatedAgain
 	FenceBeforeBase
 
+	LearnerCommits
+	LearnerCutAtCommit
+	LearnerTrusted
+	LearnerUnpromised
+	LearnerAtOnce
+
 	ReadWithoutFence
 	ReadJoinsFence
 	UnsyncedVouches

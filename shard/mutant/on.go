@@ -48,6 +48,12 @@ var All = []Description{
 	{ActivatedAgain, "activated-again", "5.3", "epochs are compared with >=: rewriting an activation counts as one"},
 	{FenceBeforeBase, "fence-before-base", "5.4", "a new head vouches before its base is persistent"},
 
+	{LearnerCommits, "learner-commits", "6.2", "what a learner has counts as durable at the tail"},
+	{LearnerCutAtCommit, "learner-cut-at-commit", "6.2", "a learner is cut at the tail's commit, which a restarted tail has forgotten"},
+	{LearnerTrusted, "learner-trusted", "6.3", "what a node that comes back holds is taken for good as far as it goes, whatever its lineage says"},
+	{LearnerUnpromised, "learner-unpromised", "6.2", "a learner follows before its promise is durable"},
+	{LearnerAtOnce, "learner-at-once", "6.2", "a learner is appended before it has caught up"},
+
 	{ReadWithoutFence, "read-without-fence", "7.1", "a read is served without a fence"},
 	{ReadJoinsFence, "read-joins-fence", "7.2", "a read joins a fence that was asked before it arrived"},
 	{UnsyncedVouches, "unsynced-vouches", "7.1", "an unsynced replica answers fences"},

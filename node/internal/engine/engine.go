@@ -29,11 +29,14 @@ type engine struct {
 	register  *sequencer.Register
 	proposer  *sequencer.Proposer
 	enforcer  *sequencer.Enforcer
+	recruiter *sequencer.Recruiter
 	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
 
 	ticks    int
 	suspects []shard.NodeID // as they were reported last
 	idle     map[shard.SessionID]idleSince
+	pace     pace
+	decided  uint64 // when the newest decision about next was in force here, in microseconds; 0: before this life
 	out      []shard.Message
 	events   []shard.Event
 }
@@ -45,19 +48,21 @@ type idleSince struct {
 	ended    bool // an expiry was proposed
 }
 
-func newEngine(h *Host, id shard.ID, stored shard.Stored, register *sequencer.Register) (*engine, error) {
-	replica, err := shard.NewReplica(h.opt.Replica, stored)
-	if err != nil {
-		return nil, err
-	}
+func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer.Register) *engine {
+	next := h.opt.Genesis.Ring.Next(id)
+	home, _ := h.opt.Genesis.Configuration(next)
+	numbers := h.opt.Replica.Numbers
 	e := &engine{
-		host: h, id: id, replica: replica, next: h.opt.Genesis.Ring.Next(id), register: register,
-		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(h.opt.Replica.Numbers),
+		host: h, id: id, replica: replica, next: next, register: register,
+		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(numbers),
+		recruiter: sequencer.NewRecruiter(sequencer.RecruiterOptions{
+			Members: len(home.Members), Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: 4*h.opt.SuspectTicks + 8,
+		}, numbers),
 		idle: map[shard.SessionID]idleSince{},
 	}
 	e.enforcer.Follow(register)
 	e.follow()
-	return e, nil
+	return e
 }
 
 // step takes a message for this replica, or for its office as a sequencer.
@@ -78,6 +83,15 @@ func (e *engine) step(m shard.Message) {
 		if e.round != nil {
 			e.round.Fetched(m)
 		}
+	case shard.MsgCompacted:
+		if e.round != nil {
+			e.round.Compacted(m)
+		}
+		e.replica.Step(m)
+	case shard.MsgRecruit:
+		e.recruited(m)
+	case shard.MsgRecruited:
+		e.recruiter.Answer(m)
 	case shard.MsgReport:
 		e.report(m)
 	default:
@@ -92,41 +106,54 @@ func (e *engine) follow() {
 	if conf := e.replica.Configuration(); conf.Epoch > e.epoch {
 		e.epoch = conf.Epoch
 		e.round = nil
-		switch {
-		case e.replica.State() != shard.Pending || conf.Head() != e.host.opt.Replica.Self:
-			if e.replica.State() != shard.Active {
-				e.out = append(e.out, wedge.NewAsking(e.replica.Chain(), e.host.opt.Replica.Numbers.Next()).Messages()...)
-			}
-		default:
-			e.round = wedge.NewRound(e.host.opt.Replica.Self, e.replica.Chain(), e.host.opt.Replica.Numbers)
-			e.round.Tick()
+		e.pace = pace{learned: e.host.now}
+		if !e.replica.Inherits() && e.replica.State() != shard.Active {
+			e.out = append(e.out, wedge.NewAsking(e.replica.Chain(), e.host.opt.Replica.Numbers.Next()).Messages()...)
 		}
 		e.proposer.Reset()
 		e.completed = 0
 		e.host.learn(e.replica.Chain())
 		e.suspect() // whom a hold was about may be no member any more
 	}
-	if e.round != nil {
-		e.out = append(e.out, e.round.Send()...)
-		if in, ok := e.round.Result(); ok {
-			e.replica.Inherit(in)
-			e.round = nil
-		}
+	e.pace.activated(e.replica.State(), e.host.now)
+	if e.round == nil && e.replica.Inherits() && !e.replica.Filling() {
+		e.round = wedge.NewRound(e.host.opt.Replica.Self, e.replica.Chain(), e.host.opt.Replica.Numbers)
+		e.round.Tick()
+	}
+	if e.round == nil {
+		return
+	}
+	e.out = append(e.out, e.round.Send()...)
+	if in, ok := e.round.Result(); ok {
+		e.replica.Inherit(in)
+		e.pace.chose(e.host.now)
+		e.round = nil
+	} else if owner, ok := e.round.Snapshot(); ok {
+		e.replica.Fill(owner)
+		e.pace.chose(e.host.now)
+		e.round = nil
 	}
 }
 
 // report takes what a member of the next shard, or another replica of this one, says of its members.
 func (e *engine) report(m shard.Message) {
-	newest := e.register.Chain.Newest()
-	if m.Epoch < newest.Epoch {
+	chain := e.register.Chain
+	if known := e.host.Known(e.next); known.Newest().Epoch > chain.Newest().Epoch {
+		chain = known // the register is behind
+	}
+	if newest := chain.Newest(); m.Epoch < newest.Epoch {
 		// The reporter does not know what was decided since: that counts as the wedge.
-		e.out = append(e.out, shard.Message{
-			Kind: shard.MsgRefuse, Shard: e.next, Epoch: newest.Epoch, To: m.From, Chain: e.register.Chain,
-		})
+		e.out = append(e.out, shard.Message{Kind: shard.MsgRefuse, Shard: e.next, Epoch: newest.Epoch, To: m.From, Chain: chain})
 		return
 	}
-	if m.Epoch == newest.Epoch { // else this replica is behind, and the report will be repeated
-		e.proposer.Report(m, e.host.detector.Now())
+	if !e.member() {
+		// The reporter does not know who sequences its shard by now, and may know nobody else to ask.
+		conf := e.replica.Configuration()
+		e.out = append(e.out, shard.Message{Kind: shard.MsgRefuse, Shard: e.id, Epoch: conf.Epoch, To: m.From, Chain: e.replica.Chain()})
+		return
+	}
+	if m.Epoch == e.register.Chain.Newest().Epoch { // else this replica is behind, and the report will be repeated
+		e.proposer.Report(m, e.host.detector.Now(), e.host.now)
 		e.propose()
 	}
 }
@@ -140,7 +167,7 @@ func (e *engine) propose() {
 	c, ok := e.proposer.Propose(e.register, e.host.hears)
 	switch {
 	case !ok:
-	case !e.replica.Propose(sequencer.Reconfigure(c)):
+	case !e.replica.Propose(sequencer.Reconfigure(c, e.proposer.Reason(e.register.Chain.Newest(), e.reason()))):
 		e.proposer.Reset()
 	case mutant.On(mutant.ProposerActsEarly):
 		e.host.learn(append(slices.Clone(e.register.Chain), c))
@@ -150,7 +177,7 @@ func (e *engine) propose() {
 // complete records the next shard's newest configuration as ACTIVE at all its members.
 func (e *engine) complete() {
 	c, ok := e.enforcer.Complete()
-	if ok && c.Epoch > e.completed && e.replica.Leads() && e.replica.Propose(sequencer.Activated(c)) {
+	if ok && c.Epoch > e.completed && e.replica.Leads() && e.replica.Propose(sequencer.Activated(c, e.outcome())) {
 		e.completed = c.Epoch
 	}
 }
@@ -164,7 +191,10 @@ func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
 	before := e.register.Chain.Newest()
 	e.register = register
 	e.enforcer.Follow(register)
-	if c := register.Chain.Newest(); c.Epoch > before.Epoch {
+	if register.Chain.Newest().Epoch > before.Epoch {
+		e.decided = e.host.now
+	}
+	if c := register.Chain.Newest(); c.Epoch > before.Epoch && e.member() {
 		e.events = append(e.events, shard.Event{Kind: shard.EventReconfigured, Shard: e.next, Configuration: c})
 		e.out = append(e.out, e.enforcer.Tick()...)
 		e.host.learn(register.Chain)
@@ -180,11 +210,50 @@ func (e *engine) tick() {
 	e.suspect()
 	e.proposer.Tick()
 	e.propose()
+	e.recruit()
 	if e.member() {
 		e.out = append(e.out, e.enforcer.Tick()...)
 	}
 	e.complete()
 	e.follow()
+}
+
+// recruit looks for a node that can take the place of one that the next shard has lost, if this is the head.
+func (e *engine) recruit() {
+	if !e.replica.Leads() {
+		return
+	}
+	e.recruiter.Reason = e.reason()
+	send, command := e.recruiter.Tick(e.register, e.spare)
+	e.out = append(e.out, send...)
+	if command != nil {
+		e.replica.Propose(*command)
+	}
+}
+
+// spare is the node that would do best as a member of the next shard; one of its first members, where home is set.
+func (e *engine) spare(home bool, out func(shard.NodeID) bool) (shard.NodeID, bool) {
+	first, _ := e.host.opt.Genesis.Configuration(e.next)
+	newest := e.register.Chain.Newest()
+	var candidates []sequencer.Candidate
+	for _, c := range e.host.nodes {
+		if newest.Has(c.ID) || !out(c.ID) && !e.host.detector.Suspects(c.ID) && (!home || first.Has(c.ID)) {
+			candidates = append(candidates, c)
+		}
+	}
+	return sequencer.Spare(e.host.living(newest), e.next, candidates, first.Members)
+}
+
+// recruited answers the sequencer that wants this node to learn the shard, or asks whether it could.
+func (e *engine) recruited(m shard.Message) {
+	if m.Synced && m.Epoch == e.replica.Configuration().Epoch {
+		e.replica.Recruit()
+	}
+	durable, taken := e.replica.Progress()
+	e.out = append(e.out, shard.Message{
+		Kind: shard.MsgRecruited, Shard: e.id, Epoch: e.replica.Configuration().Epoch, To: m.From, Number: m.Number,
+		Synced: e.replica.CaughtUp(), Last: durable, Base: taken,
+	})
 }
 
 // member reports whether this is a replica of its shard's newest configuration. One that was removed has no
@@ -218,7 +287,7 @@ func (e *engine) suspect() {
 	e.suspects = suspects
 	for _, m := range e.host.Known(e.host.opt.Genesis.Ring.Sequencer(e.id)).Newest().Members {
 		e.out = append(e.out, shard.Message{
-			Kind: shard.MsgReport, Shard: e.id, Epoch: conf.Epoch, To: m, Suspects: suspects,
+			Kind: shard.MsgReport, Shard: e.id, Epoch: conf.Epoch, To: m, Suspects: suspects, Took: e.silences(suspects),
 		})
 	}
 }

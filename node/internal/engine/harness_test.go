@@ -36,6 +36,9 @@ type node struct {
 	stalled  int // ticks for which the disk has not answered; -1: it does
 	late     bool
 	machines map[shard.ID]*shard.Machine
+	contents map[shard.ID]*contents
+	filled   map[shard.ID]*contents // by a snapshot: what outlives a crash
+	exports  map[shard.Number]*contents
 }
 
 func id(name string) shard.NodeID { return shard.NodeID(name[0]-'a') + 1 }
@@ -62,7 +65,7 @@ func describe(c shard.Configuration) string { return fmt.Sprintf("%d(%s)", c.Epo
 func testOptions() Options {
 	return Options{
 		Replica:      shard.Options{MessageBytes: 1 << 20, InFlightBytes: 1 << 20, WaitingReads: 100},
-		SuspectTicks: 4, GraceTicks: 8, ReportTicks: 8, SessionTicks: 20,
+		SuspectTicks: 4, GraceTicks: 8, ReportTicks: 8, SessionTicks: 20, TickMicros: 10000,
 	}
 }
 
@@ -78,7 +81,7 @@ func newWorld(t *testing.T, opt Options, shards ...string) *world {
 		if !slices.ContainsFunc(g.Initial, func(c shard.Configuration) bool { return c.Has(n) }) {
 			continue
 		}
-		x := &node{id: n, log: map[shard.ID][]shard.Record{}, stalled: -1}
+		x := newNode(n)
 		for _, c := range g.Initial {
 			if c.Has(n) {
 				x.log[c.Shard] = []shard.Record{{
@@ -94,6 +97,10 @@ func newWorld(t *testing.T, opt Options, shards ...string) *world {
 	return w
 }
 
+func newNode(n shard.NodeID) *node {
+	return &node{id: n, log: map[shard.ID][]shard.Record{}, stalled: -1, filled: map[shard.ID]*contents{}}
+}
+
 func (w *world) node(n shard.NodeID) *node {
 	i := slices.IndexFunc(w.nodes, func(x *node) bool { return x.id == n })
 	if i < 0 {
@@ -104,22 +111,24 @@ func (w *world) node(n shard.NodeID) *node {
 
 func (w *world) logf(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
 
-// start brings a host up from its log. Its contents are empty: everything is applied once more.
+// start brings a host up from its log. Its contents are empty, or what a snapshot brought: everything else is applied once more.
 func (w *world) start(n *node) {
 	n.boot++
-	n.machines = map[shard.ID]*shard.Machine{}
+	n.machines, n.contents, n.exports = map[shard.ID]*shard.Machine{}, map[shard.ID]*contents{}, map[shard.Number]*contents{}
 	recovered := map[shard.ID]Recovered{}
 	for s, log := range n.log {
-		m, err := shard.OpenMachine(&contents{kv: map[string][]byte{}}, w.opt.Genesis.InitialRegister(s), sequencer.DecodeRegister)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		n.machines[s] = m
 		var stored shard.Stored
 		for _, rec := range log {
 			if err := stored.Replay(rec); err != nil {
 				w.t.Fatalf("log of %s: %v", name(n.id), err)
 			}
+		}
+		if stored.Void() {
+			delete(n.filled, s)
+		}
+		m := w.machine(n, s)
+		if err := stored.Forget(m.Applied()); err != nil {
+			w.t.Fatalf("log of %s: %v", name(n.id), err)
 		}
 		recovered[s] = Recovered{Stored: stored, Register: m.Register().(*sequencer.Register)}
 	}
@@ -129,6 +138,44 @@ func (w *world) start(n *node) {
 	if n.host, err = NewHost(opt, recovered); err != nil {
 		w.t.Fatal(err)
 	}
+	w.meet(n)
+}
+
+// join starts nodes that hold nothing, and lets all know of all.
+func (w *world) join(spares string) {
+	for _, n := range ids(spares) {
+		w.nodes = append(w.nodes, newNode(n))
+		w.start(w.nodes[len(w.nodes)-1])
+	}
+	for _, n := range w.nodes {
+		w.meet(n)
+	}
+}
+
+// meet tells a node which others there are.
+func (w *world) meet(n *node) {
+	var all []sequencer.Candidate
+	for _, other := range w.nodes {
+		all = append(all, sequencer.Candidate{ID: other.id})
+	}
+	n.host.Nodes(all)
+}
+
+// machine opens that of a shard, whose contents are those of its last snapshot.
+func (w *world) machine(n *node, s shard.ID) *shard.Machine {
+	if m := n.machines[s]; m != nil {
+		return m
+	}
+	c := &contents{kv: map[string][]byte{}}
+	if filled := n.filled[s]; filled != nil {
+		c = filled.clone()
+	}
+	m, err := shard.OpenMachine(c, w.opt.Genesis.InitialRegister(s), sequencer.DecodeRegister)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n.contents[s], n.machines[s] = c, m
+	return m
 }
 
 // crash loses what was not fsynced, and what was on its way to the node.
@@ -155,6 +202,7 @@ func (w *world) tick() {
 	}
 	for _, n := range w.nodes {
 		if n.host != nil {
+			n.host.Now(uint64(w.ticks) * w.opt.TickMicros)
 			n.host.Tick(n.late)
 			n.late = false
 		}
@@ -203,6 +251,9 @@ func (w *world) drain(n *node) (busy bool) {
 		for _, work := range r.Work {
 			w.work(n, work)
 		}
+		for _, x := range r.Exports {
+			n.host.Exported(x, w.export(n, x))
+		}
 		for _, reply := range r.Replies {
 			w.logf("%s answers %v: %s", name(n.id), reply.Token, describeResult(reply.Result))
 		}
@@ -244,10 +295,19 @@ func (w *world) fsync(n *node) {
 }
 
 func (w *world) work(n *node, work shard.Work) {
-	m := n.machines[work.Shard]
+	m := w.machine(n, work.Shard)
 	var result shard.Result
 	var err error
-	if work.Entry == nil {
+	if work.Clear {
+		err = m.Clear()
+	} else if work.Part != nil {
+		if err = m.Fill(work.Part); work.Part.Done {
+			n.filled[work.Shard] = n.contents[work.Shard].clone()
+			seqno, _ := m.Applied()
+			n.host.Applied(work.Shard, seqno, m.Register().(*sequencer.Register))
+		}
+		n.host.Filled(work.Shard, work.Part.Number)
+	} else if work.Entry == nil {
 		result, err = m.Read(work.Key)
 	} else if result, err = m.Apply(work.Entry); err == nil {
 		err = m.Commit()
@@ -260,6 +320,22 @@ func (w *world) work(n *node, work shard.Work) {
 	if work.Token != nil {
 		w.logf("%s answers %v: %s", name(n.id), work.Token, describeResult(result))
 	}
+}
+
+// export reads a part of a snapshot, of a few keys.
+func (w *world) export(n *node, x shard.Export) *shard.Part {
+	if len(x.After) == 0 {
+		n.exports[x.Number] = n.contents[x.Shard].clone()
+	}
+	s := n.exports[x.Number]
+	if s == nil {
+		return nil
+	}
+	p, err := shard.ReadPart(s, x, 40)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
 }
 
 func describeResult(r shard.Result) string {
@@ -312,8 +388,32 @@ func (w *world) standing(n *node) {
 		for _, c := range s.Register.Chain {
 			chain = append(chain, describe(c))
 		}
-		w.logf("%s shard %d %v %s last=%d commit=%d%s, next %d: %s activated %d", name(n.id), s.Configuration.Shard, s.State,
-			describe(s.Configuration), s.Last, s.Commit, flags, s.Next, strings.Join(chain, ","), s.Register.Activated)
+		learner := ""
+		if s.Register.Learner != 0 {
+			learner = " learner " + name(s.Register.Learner)
+		}
+		w.logf("%s shard %d %v %s last=%d commit=%d%s, next %d: %s activated %d%s", name(n.id), s.Configuration.Shard, s.State,
+			describe(s.Configuration), s.Last, s.Commit, flags, s.Next, strings.Join(chain, ","), s.Register.Activated, learner)
+	}
+}
+
+// history shows what the replicas of a node remember of decisions about a shard.
+func (w *world) history(n *node, of shard.ID) {
+	for _, s := range n.host.Standings() {
+		if s.Next != of {
+			continue
+		}
+		for _, d := range s.Register.Decisions {
+			reason := "grown"
+			for i, x := range d.Suspicions {
+				reason = map[bool]string{true: "", false: reason + ", "}[i == 0] + fmt.Sprintf("%s suspects %s, silent %d", name(x.By), name(x.Of), x.Silent)
+			}
+			outcome := "not ACTIVE yet"
+			if d.Active {
+				outcome = fmt.Sprintf("base %d, persisted %d, wedge %d, inherit %d, all active %d", d.Base, d.Persisted, d.Wedge, d.Inherit, d.AllActive)
+			}
+			w.logf("%s: at %d by %s: %s; %s", describe(d.Configuration), d.At, name(d.By), reason, outcome)
+		}
 	}
 }
 
@@ -343,6 +443,22 @@ func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 			}
 		}
 	}
+	return nil
+}
+
+func (c *contents) clone() *contents { return &contents{kv: maps.Clone(c.kv)} }
+
+func (c *contents) From(after []byte, f func(key, value []byte) bool) error {
+	for _, k := range slices.Sorted(maps.Keys(c.kv)) {
+		if k > string(after) && !f([]byte(k), c.kv[k]) {
+			break
+		}
+	}
+	return nil
+}
+
+func (c *contents) Clear() error {
+	clear(c.kv)
 	return nil
 }
 

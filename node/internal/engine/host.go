@@ -22,6 +22,11 @@ type Options struct {
 	ReportTicks int
 	// SessionTicks is for how long a session may go unused.
 	SessionTicks int
+	// RegrowTicks is for how long a shard that lost a member waits for it before another node takes its place.
+	// Zero: nobody ever does, nor does the member come back.
+	RegrowTicks int
+	// TickMicros is how long a tick is, for people to read.
+	TickMicros uint64
 }
 
 // Recovered is one replica as it comes up from the disk.
@@ -34,6 +39,7 @@ type Recovered struct {
 // caller: whatever happens is a call of a method, whatever is to be done is in the next Ready.
 type Host struct {
 	opt      Options
+	now      uint64 // see Now
 	engines  map[shard.ID]*engine
 	order    []shard.ID // of engines
 	detector *wedge.Detector
@@ -43,8 +49,9 @@ type Host struct {
 	learned []shard.Chain
 	writes  []shard.ID // whose are the records that are not durable yet, in log order
 	events  []shard.Event
-	strays  []shard.Message // answers of this node as one that hosts no such replica
-	dirty   bool            // the set of peers may have changed
+	strays  []shard.Message       // answers of this node as one that hosts no such replica
+	nodes   []sequencer.Candidate // that could become members
+	dirty   bool                  // the set of peers may have changed
 	peers   []shard.NodeID
 }
 
@@ -65,11 +72,11 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 			return nil, fmt.Errorf("the log holds shard %d, which is not in the ring of cluster %s", id, opt.Genesis.Cluster)
 		}
 		r := replicas[id]
-		e, err := newEngine(h, id, r.Stored, r.Register)
+		replica, err := shard.NewReplica(h.opt.Replica, r.Stored)
 		if err != nil {
 			return nil, err
 		}
-		h.engines[id] = e
+		h.engines[id] = newEngine(h, id, replica, r.Register)
 	}
 	for _, id := range h.order {
 		h.learn(h.engines[id].replica.Chain())
@@ -91,10 +98,12 @@ func (h *Host) Step(m shard.Message) {
 	e := h.engines[m.Shard]
 	office := h.engines[ring.Sequencer(m.Shard)]
 	switch m.Kind {
-	case shard.MsgReport:
+	case shard.MsgReport, shard.MsgRecruited:
 		if office != nil {
 			office.step(m)
 		}
+	case shard.MsgRecruit:
+		h.recruit(m)
 	case shard.MsgWedged:
 		if office != nil {
 			office.step(m)
@@ -116,6 +125,30 @@ func (h *Host) Step(m shard.Message) {
 			e.step(m)
 		}
 	}
+}
+
+// recruit makes this node a learner of a shard, or tells that it could become one.
+func (h *Host) recruit(m shard.Message) {
+	e := h.engines[m.Shard]
+	switch {
+	case e != nil:
+	case !m.Synced:
+		h.strays = append(h.strays, shard.Message{
+			Kind: shard.MsgRecruited, Shard: m.Shard, Epoch: m.Epoch, From: h.opt.Replica.Self, To: m.From, Number: m.Number,
+		})
+		return
+	default:
+		replica, err := shard.NewLearner(h.opt.Replica, m.Chain)
+		if err != nil {
+			return // it has passed Message.Valid
+		}
+		e = newEngine(h, m.Shard, replica, h.opt.Genesis.InitialRegister(m.Shard))
+		h.engines[m.Shard] = e
+		h.order = slices.Sorted(maps.Keys(h.engines))
+		h.dirty = true
+		h.learn(h.known[m.Shard]) // the sequencer may be one that is behind
+	}
+	e.step(m)
 }
 
 // Learn takes a hint: decided configurations of some shard, from wherever. It is
@@ -200,6 +233,38 @@ func (h *Host) Rewrite(shards []shard.ID) {
 			e.replica.Rewrite()
 		}
 	}
+}
+
+// Exported takes the part of a snapshot that the node has read; nil where that snapshot is gone.
+func (h *Host) Exported(x shard.Export, p *shard.Part) {
+	if e := h.engines[x.Shard]; e != nil {
+		e.replica.Exported(x, p)
+	}
+}
+
+// Filled tells that the part of a snapshot with this number is in the contents; and after the last that all are on disk.
+func (h *Host) Filled(id shard.ID, number shard.Number) {
+	if e := h.engines[id]; e != nil {
+		e.replica.Filled(number)
+	}
+}
+
+// Nodes tells which nodes there are that could become members of a shard: a hint.
+func (h *Host) Nodes(nodes []sequencer.Candidate) { h.nodes = slices.Clone(nodes) }
+
+// living are the configurations of all shards, in the order of the ring, as far as this node knows them and without those it
+// suspects; of one shard it is the given one.
+func (h *Host) living(of shard.Configuration) []shard.Configuration {
+	all := make([]shard.Configuration, len(h.opt.Genesis.Ring))
+	for i, s := range h.opt.Genesis.Ring {
+		if all[i] = h.known[s.Shard].Newest(); s.Shard == of.Shard {
+			all[i] = of
+		}
+		if slices.ContainsFunc(all[i].Members, h.detector.Suspects) {
+			all[i].Members = slices.DeleteFunc(slices.Clone(all[i].Members), h.detector.Suspects)
+		}
+	}
+	return all
 }
 
 // Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.
@@ -309,6 +374,7 @@ func (h *Host) Ready() Ready {
 	for _, id := range h.order {
 		e := h.engines[id]
 		out := e.replica.Output()
+		e.timed(out.Send)
 		for range out.Write {
 			h.writes = append(h.writes, id)
 		}
@@ -319,6 +385,7 @@ func (h *Host) Ready() Ready {
 			r.Send = append(r.Send, m)
 		}
 		r.Work = append(r.Work, out.Work...)
+		r.Exports = append(r.Exports, out.Exports...)
 		r.Replies = append(r.Replies, out.Replies...)
 		r.Events = append(append(r.Events, out.Events...), e.events...)
 		e.out, e.events = nil, nil

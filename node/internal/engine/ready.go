@@ -18,8 +18,11 @@ type Ready struct {
 	Write []shard.Record
 	// Send goes to other nodes, and, where To is this node, back to Host.Step.
 	Send []shard.Message
-	// Work goes to the applier.
+	// Work goes to the applier. Where it is a part of a snapshot, Host.Filled is called when that is done.
 	Work []shard.Work
+	// Exports are parts of snapshots to read, beside the applier, for Host.Exported. A new snapshot is begun at
+	// whatever position the contents hold.
+	Exports []shard.Export
 	// Replies go to callers on this node.
 	Replies []shard.Reply
 	// Events say what happened, for metrics, logs and checkers.
@@ -30,5 +33,5 @@ type Ready struct {
 
 // Empty reports whether nothing is wanted.
 func (r *Ready) Empty() bool {
-	return len(r.Write)+len(r.Send)+len(r.Work)+len(r.Replies)+len(r.Events)+len(r.Learned) == 0
+	return len(r.Write)+len(r.Send)+len(r.Work)+len(r.Exports)+len(r.Replies)+len(r.Events)+len(r.Learned) == 0
 }

@@ -13,25 +13,32 @@ import (
 // TestTranscripts runs the files of testdata/transcripts. Each is one run of a small cluster;
 // `go test ./node/internal/engine -run Transcripts -rewrite` writes them anew, and the diff is the review.
 //
-//	cluster shards=(ab,cd)      the members of each shard, in the order of the ring; quiet after the first ticks
+//	cluster shards=(ab,cd) [regrow=TICKS] [spares=ef]   the members of each shard, in the order of the ring; quiet after the
+//	                            first ticks. Spares are nodes that hold nothing
 //	write a shard=1 k v [session=S op=N], read a shard=1 k [stale], open a shard=1
 //	run n                       n ticks, with all that follows from them
 //	crash a, restart a
 //	cut a b, heal a b           messages and heartbeats in both directions; `oneway` for those from a to b only
 //	lose Kind, find Kind        messages of that kind, of all nodes
 //	stall a, go a               the disk of a does not answer
+//	hint a shard=1 members=b    it hears that epoch 2 of a shard was decided
 //	late a                      its next tick comes late
 //	lost a bc                   a has evidence that b and c have failed
 //	sessions a shard=1          a is told of its sessions
 //	messages on|off             every message is shown
 //	state [a]
+//	history a shard=1           the decisions that a remembers; a tick takes 10000 µs there, and what follows from it nothing
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/transcripts", func(t *testing.T, path string) {
 		var w *world
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			if td.Cmd == "cluster" {
 				arg, _ := td.Arg("shards")
-				w = newWorld(t, testOptions(), arg.Vals...)
+				opt, spares := testOptions(), ""
+				td.MaybeScanArgs(t, "regrow", &opt.RegrowTicks)
+				td.MaybeScanArgs(t, "spares", &spares)
+				w = newWorld(t, opt, arg.Vals...)
+				w.join(spares)
 				for range 3 {
 					w.tick()
 				}
@@ -84,7 +91,7 @@ func (w *world) command(td *datadriven.TestData) {
 			w.node(other).host.Reconnect(n.id)
 		}
 	case "lose", "find":
-		for k := shard.MsgConnect; k <= shard.MsgRefuse; k++ {
+		for k := shard.MsgConnect; k <= shard.MsgPart; k++ {
 			if k.String() == args[0].Key {
 				w.drop[k] = td.Cmd == "lose"
 			}
@@ -98,8 +105,14 @@ func (w *world) command(td *datadriven.TestData) {
 		n.host.Lost(ids(args[1].Key))
 	case "late":
 		n.late = true
+	case "hint":
+		members, _ := td.Arg("members")
+		first, _ := w.opt.Genesis.Configuration(shard.ID(s))
+		n.host.Learn(shard.Chain{first, {Shard: shard.ID(s), Epoch: 2, Members: ids(members.Vals[0])}})
 	case "sessions":
 		n.host.Sessions(shard.ID(s), n.machines[shard.ID(s)].Sessions())
+	case "history":
+		w.history(n, shard.ID(s))
 	case "messages":
 		w.verbose = args[0].Key == "on"
 	case "state":

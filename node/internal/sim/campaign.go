@@ -49,7 +49,9 @@ func FiguresOf(seed uint64, r *Report) Figures {
 func (f *Figures) PerSecond() float64 { return float64(f.Seeds) / max(f.Elapsed.Seconds(), 1e-9) }
 
 // Simulated is how long the clusters lived.
-func (f *Figures) Simulated() time.Duration { return time.Duration(f.Ticks * float64(Tick)) }
+func (f *Figures) Simulated() time.Duration {
+	return time.Duration(f.Moments) * (Tick / time.Duration(tick))
+}
 
 func (f *Figures) add(seed uint64, r *Report, twice bool) {
 	f.Seeds++

@@ -9,6 +9,8 @@ import (
 const (
 	millisecond = tick / moment(Tick/time.Millisecond)
 	minute      = moment(time.Minute/Tick) * tick
+	// momentMicros is how many microseconds a moment stands for.
+	momentMicros = uint64(Tick/time.Microsecond) / uint64(tick)
 )
 
 // pause stops a node: it takes nothing in, sends nothing, and its timers fire late. Its disk goes on.

@@ -67,6 +67,14 @@ func (c *modelContents) Scan(prefix []byte, f func(key, value []byte) error) err
 	return nil
 }
 
+func (c *modelContents) Clear() error {
+	clear(c.batch)
+	for k := range c.visible {
+		c.batch[k] = nil
+	}
+	return nil
+}
+
 func (c *modelContents) Commit() error {
 	clear(c.undo)
 	for k := range c.batch {

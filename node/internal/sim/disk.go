@@ -23,6 +23,8 @@ type storage interface {
 	// trim makes the contents durable, and drops the part of the log that they make needless. It returns the shards
 	// for whose sake the oldest part is kept.
 	trim() (held []shard.ID, err error)
+	// flush makes the contents durable as they are.
+	flush() error
 	// crash ends the process. Where the power failed too, only a part is left of what was not synced.
 	crash(power bool)
 	// close ends its use.
@@ -110,9 +112,15 @@ func (s standing) after(r *shard.Record) standing {
 	case shard.RecordEntry:
 		s.last, s.hash = r.Entry.Seqno(), r.Entry.Hash()
 	case shard.RecordPromise:
+		if s.promise == 0 { // a learner begins without any history
+			s.lineage = spell(nil)
+		}
 		s.promise = r.Chain.Newest().Epoch
-	case shard.RecordActivate:
-		s.active, s.lineage, s.last, s.hash = r.Epoch, spell(r.Lineage), r.Cut, r.Hash
+	case shard.RecordActivate, shard.RecordFollow:
+		if r.Kind == shard.RecordActivate {
+			s.active = r.Epoch
+		}
+		s.lineage, s.last, s.hash = spell(r.Lineage), r.Cut, r.Hash
 		if n := len(r.Entries); n > 0 {
 			s.last, s.hash = r.Entries[n-1].Seqno(), r.Entries[n-1].Hash()
 		}
@@ -142,9 +150,7 @@ func (d *disk) open() (uint64, map[shard.ID]*shard.Stored, error) {
 	d.w.trace.note(d.node, 0, fmt.Sprintf("reads its disk; of %d records that were not durable %d survive", len(d.unsynced), survivors))
 	// The next segment says where this one ends, so from now on all of it is vouched for.
 	d.durable, d.proven, d.newest, d.unsynced = found, maps.Clone(found), nil, nil
-	if len(found) > 0 {
-		d.w.check.Survives(d.node.id, survivors)
-	}
+	d.w.check.Survives(d.node.id, survivors)
 	return boot, replicas, nil
 }
 
@@ -194,6 +200,9 @@ func (d *disk) write(records []shard.Record) {
 func (d *disk) commit() {
 	if len(d.queue) == 0 || d.failed {
 		return
+	}
+	if d.since == 0 { // it has waited for the fsync before it
+		d.since = d.w.now
 	}
 	records := d.queue
 	d.queue = nil
@@ -283,6 +292,21 @@ func (d *disk) flush() {
 		if len(held) > 0 {
 			d.node.take(func() { d.node.host.Rewrite(held) })
 		}
+	})
+}
+
+// flushed calls done when the contents are durable as they are now.
+func (d *disk) flushed(done func()) {
+	life := d.node.life
+	d.w.after(d.w.plan.fsync.pick(d.w.random.disk), func() {
+		if d.node.life != life || d.failed {
+			return
+		}
+		if err := d.storage.flush(); err != nil {
+			d.fail(fmt.Errorf("flush the contents: %w", err))
+			return
+		}
+		done()
 	})
 }
 

@@ -8,8 +8,9 @@
 // Package check watches from outside, after every step; its doc lists what must hold. One thing more must hold at
 // the end (protocol 11.8): when the faults stop, every shard becomes ACTIVE at all members of its newest
 // configuration and every call ends, within 400 ticks (plan.calmWithin) of the last repair. A run that does not end says who
-// waits for whom, until the chain of waits ends or closes. In half of the runs all nodes are up and connected by then. In the
-// other half some are lost for good, as many as section 10 lets the ring do without.
+// waits for whom, until the chain of waits ends or closes. Where chains grow, and nodes have the patience not to drop each
+// other without end, each shard must soon after have as many members as it began with, as far as placement lets it
+// (plan.fullWithin). In half of the runs all nodes are up and connected by then. In the other half some are lost for good, as many as section 10 lets the ring do without.
 //
 // # Faults
 //
@@ -55,10 +56,10 @@
 //
 // Not simulated: messages changed on the way (the transport's checksums answer for them), nodes that lie, two processes on one
 // data directory or an old image of one (package store says what a node does about them), damage to what was synced last
-// before a crash (it looks like a torn write; here the node counts as lost), a node that joins, memory that runs out.
+// before a crash (it looks like a torn write; here the node counts as lost), a node of which the cluster did not know from the beginning, memory that runs out.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), stuck.go (who waits for whom), node.go (a process),
-// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
+// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
 // clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

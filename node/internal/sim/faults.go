@@ -270,7 +270,7 @@ func (f *faults) lose() {
 const forEver moment = 1 << 60
 
 // repairable reports whether the ring can go on without the lost nodes: every shard has a member left in its newest
-// configuration, and one has all, to begin the repair with. A decision does not count that nobody left knows of: it
+// configuration, and somebody who has its history, and one shard has all, to begin the repair with. A decision does not count that nobody left knows of: it
 // may be persistent, and the one whose word would show it lost.
 func (f *faults) repairable() bool {
 	whole := false
@@ -283,7 +283,7 @@ func (f *faults) repairable() bool {
 				known = known || f.w.check.Promised(m, c.Shard) == epoch
 			}
 		}
-		if left == 0 {
+		if left == 0 || !f.w.check.Held(c.Shard, func(n shard.NodeID) bool { return !f.w.node(n).lost }) {
 			return false
 		}
 		whole = whole || left == len(members) && known

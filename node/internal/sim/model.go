@@ -60,7 +60,12 @@ func newModel(w *world, n *node) *model {
 
 func (m *model) end() int { return m.trimmed + len(m.log) }
 
-func (m *model) contents(id shard.ID) contents { return m.shown[id] }
+func (m *model) contents(id shard.ID) contents {
+	if m.shown[id] == nil {
+		m.shown[id] = newModelContents(nil)
+	}
+	return m.shown[id]
+}
 
 func (m *model) spoil(t trouble) { m.trouble = t }
 
@@ -104,6 +109,10 @@ func (m *model) append(records []shard.Record) error {
 		m.put(r)
 		m.ends = append(m.ends, m.end())
 		s := m.states[r.Shard]
+		if s == nil {
+			s = &shard.Stored{}
+			m.states[r.Shard] = s
+		}
 		if err := s.Replay(r); err != nil {
 			return err
 		}
@@ -150,7 +159,7 @@ func (m *model) need(r *shard.Record, end int) {
 		case s.begin >= end:
 		case r.Kind == shard.RecordState && last:
 			s.needed[r.Shard] = r.Cut
-		case r.Kind == shard.RecordActivate:
+		case r.Kind == shard.RecordActivate, r.Kind == shard.RecordFollow:
 			s.needed[r.Shard] = min(s.needed[r.Shard], r.Cut)
 		}
 	}
@@ -197,6 +206,20 @@ func (m *model) trim() (held []shard.ID, err error) {
 	m.log, m.trimmed = slices.Clone(m.log[begin-m.trimmed:]), begin
 	m.segments = m.segments[keep:]
 	return held, nil
+}
+
+func (m *model) flush() error {
+	if err := m.try(writeFails); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.shown)) {
+		to, _, err := shard.AppliedPosition(m.shown[id])
+		if err != nil {
+			return err
+		}
+		m.flushed[id], m.flushedTo[id] = maps.Clone(m.shown[id].visible), to
+	}
+	return nil
 }
 
 // crash cuts the log somewhere behind what was synced.
@@ -248,9 +271,13 @@ func (m *model) open() (uint64, map[shard.ID]*shard.Stored, error) {
 		m.need(&r, m.trimmed+good)
 	}
 	m.log = m.log[:good]
+	clear(m.states) // the promise of one that was about to learn may be lost
 	m.shown = map[shard.ID]*modelContents{}
 	for id, s := range stored {
 		hash, _ := s.HashAt(s.Last())
+		if s.Void() {
+			m.flushed[id], m.flushedTo[id] = nil, 0
+		}
 		m.states[id] = &shard.Stored{Chain: s.Chain, Active: s.Active, Lineage: s.Lineage, Start: s.Last(), Hash: hash}
 		m.shown[id] = newModelContents(m.flushed[id])
 	}

@@ -296,11 +296,12 @@ func (n *network) gossip(from *node, chain shard.Chain) {
 // clone copies a message as the wire would.
 func clone(m shard.Message) shard.Message {
 	m.Lineage = slices.Clone(m.Lineage)
-	m.Suspects = slices.Clone(m.Suspects)
+	m.Suspects, m.Took = slices.Clone(m.Suspects), slices.Clone(m.Took)
 	m.Chain = slices.Clone(m.Chain)
 	for i := range m.Chain {
 		m.Chain[i].Members = slices.Clone(m.Chain[i].Members)
 	}
+	m.Key, m.Data = slices.Clone(m.Key), slices.Clone(m.Data)
 	m.Entries = slices.Clone(m.Entries)
 	for i := range m.Entries {
 		m.Entries[i] = slices.Clone(m.Entries[i])

@@ -34,6 +34,7 @@ type node struct {
 	machines map[shard.ID]*shard.Machine
 	contents map[shard.ID]contents
 	hosted   []shard.ID // of the machines
+	exports  map[export]*exported
 	work     []shard.Work
 	applying bool
 	ticks    int
@@ -51,7 +52,7 @@ func newNode(w *world, id shard.NodeID) *node {
 func (n *node) boot() {
 	n.life++
 	n.up, n.inbox, n.waking, n.work, n.applying, n.ticks = true, nil, false, nil, false, 0
-	n.machines, n.contents = map[shard.ID]*shard.Machine{}, map[shard.ID]contents{}
+	n.machines, n.contents, n.exports = map[shard.ID]*shard.Machine{}, map[shard.ID]contents{}, map[export]*exported{}
 	recovered, err := n.recover()
 	if err != nil {
 		n.up = false
@@ -63,6 +64,7 @@ func (n *node) boot() {
 		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
 		return
 	}
+	n.host.Nodes(n.w.plan.candidates())
 	n.w.trace.note(n, 0, fmt.Sprintf("boots, for the %d. time", n.boots))
 	n.w.rare.boots(n)
 	n.lastTick = n.w.now
@@ -81,8 +83,10 @@ func (n *node) options() engine.Options {
 		Replica: shard.Options{
 			Self: n.id, Numbers: shard.NewNumbers(n.boots),
 			MessageBytes: p.messageBytes, InFlightBytes: p.inFlightBytes, WaitingReads: p.waitingReads,
+			KeepBytes: p.keepBytes, FillBytes: p.fillBytes, LineageViews: p.lineageViews,
 		},
 		SuspectTicks: p.suspectTicks, GraceTicks: p.graceTicks, ReportTicks: p.reportTicks, SessionTicks: p.sessionTicks,
+		RegrowTicks: p.regrowTicks, TickMicros: uint64(tick) * momentMicros,
 	}
 }
 
@@ -96,22 +100,46 @@ func (n *node) recover() (map[shard.ID]engine.Recovered, error) {
 	recovered := map[shard.ID]engine.Recovered{}
 	n.hosted = slices.Sorted(maps.Keys(stored))
 	for _, id := range n.hosted {
-		s := stored[id]
-		c := n.disk.storage.contents(id)
-		m, err := shard.OpenMachine(c, n.w.genesis.InitialRegister(id), sequencer.DecodeRegister)
+		m, err := n.openMachine(id)
 		if err != nil {
 			return nil, err
 		}
-		applied, _ := m.Applied()
-		n.contents[id], n.machines[id] = c, m
-		stored, err := c.committed()
-		if err != nil {
-			return nil, err
-		}
-		n.w.check.Boots(n.id, id, applied, stored)
-		recovered[id] = engine.Recovered{Stored: *s, Register: m.Register().(*sequencer.Register)}
+		recovered[id] = engine.Recovered{Stored: *stored[id], Register: m.Register().(*sequencer.Register)}
 	}
 	return recovered, nil
+}
+
+// openMachine opens the machine of a shard on what its contents hold.
+func (n *node) openMachine(id shard.ID) (*shard.Machine, error) {
+	c := n.disk.storage.contents(id)
+	m, err := shard.OpenMachine(c, n.w.genesis.InitialRegister(id), sequencer.DecodeRegister)
+	if err != nil {
+		return nil, err
+	}
+	applied, _ := m.Applied()
+	stored, err := c.committed()
+	if err != nil {
+		return nil, err
+	}
+	n.contents[id], n.machines[id] = c, m
+	n.w.check.Boots(n.id, id, applied, stored)
+	return m, nil
+}
+
+// learns opens the machines of shards that the host has come to learn since it came up.
+func (n *node) learns() {
+	for _, s := range n.host.Standings() {
+		id := s.Configuration.Shard
+		if n.machines[id] != nil {
+			continue
+		}
+		if _, err := n.openMachine(id); err != nil {
+			n.disk.fail(fmt.Errorf("shard %d: %w", id, err))
+			return
+		}
+		n.hosted = append(n.hosted, id)
+		slices.Sort(n.hosted)
+	}
 }
 
 // crash ends the node's life, with all that was not on disk: the power fails.
@@ -194,6 +222,7 @@ func (n *node) slowed() moment {
 
 // turn tells the host all news and does what it wants.
 func (n *node) turn() {
+	n.host.Now(uint64(n.w.now) * momentMicros)
 	for len(n.inbox) > 0 && n.w.failure == nil {
 		inbox := n.inbox
 		n.inbox = nil
@@ -210,6 +239,7 @@ func (n *node) turn() {
 // handle does what the host wants, as package engine's Ready orders it. The node may crash anywhere on the way.
 func (n *node) handle() {
 	r := n.host.Ready()
+	n.learns()
 	n.w.faults.ready(n, r.Write, r.Send, r.Events)
 	crash := n.w.faults.crashPoint(n, len(r.Write), len(r.Send))
 	if crash == 0 {
@@ -250,6 +280,9 @@ func (n *node) handle() {
 	}
 	n.work = append(n.work, r.Work...)
 	n.apply()
+	for _, x := range r.Exports {
+		n.export(x)
+	}
 	for _, reply := range r.Replies {
 		reply.Token.(*attempt).answer(n, reply.Result)
 	}
@@ -362,9 +395,13 @@ func (n *node) applyBatch(batch []shard.Work) {
 	for i, w := range batch {
 		m := n.machines[w.Shard]
 		var err error
-		if w.Entry == nil {
+		switch {
+		case w.Clear || w.Part != nil:
+			delete(touched, w.Shard) // what was applied before is taken away with the rest
+			err = n.fill(m, &w)
+		case w.Entry == nil:
 			answers[i], err = m.Read(w.Key)
-		} else {
+		default:
 			touched[w.Shard] = true
 			answers[i], err = m.Apply(w.Entry)
 		}

@@ -27,6 +27,9 @@ type plan struct {
 	// The node's settings.
 	suspectTicks, graceTicks, reportTicks, sessionTicks int
 	messageBytes, inFlightBytes, waitingReads           int
+	regrowTicks                                         int // 0: chains only shrink
+	zones                                               int // 0: no node names its own
+	keepBytes, partBytes, fillBytes, lineageViews       int
 	segmentBytes                                        int
 	honestTicks                                         bool // a late tick says so
 
@@ -47,6 +50,7 @@ type plan struct {
 	faults     rates
 	faultsEnd  moment
 	calmWithin moment // after the last repair, until everything is ACTIVE and every call has ended
+	fullWithin moment // the same, until every shard has as many members as it can have
 }
 
 // between is a range of times.
@@ -91,6 +95,12 @@ func newPlan(r *rand.Rand, only []Family) plan {
 		p.faultsEnd, p.rest = moment(1+r.IntN(3))*minute, 40*tick
 	}
 	p.graceTicks = p.suspectTicks + r.IntN(10)
+	p.regrowTicks = oneOf(r, 0, 2, 10, 10, 40)
+	p.zones = oneOf(r, 0, 0, 2, 3)
+	// Who was dropped again and again waits for up to six times regrowTicks; of what else it takes, some may have to be done twice.
+	p.fullWithin = p.calmWithin + moment(80*p.suspectTicks+16*p.regrowTicks)*tick
+	p.lineageViews = oneOf(r, 3, 8, 0, 0)
+	p.keepBytes, p.partBytes, p.fillBytes = oneOf(r, 0, 200, 1000, 1<<20), oneOf(r, 1, 100, 1000, 1<<20), oneOf(r, 0, 100, 1000)
 	p.faults = newRates(r, only)
 	share := productionShare
 	if slices.Contains(only, Torn) && len(only) < int(Families) {
@@ -107,17 +117,25 @@ func (p *plan) String() string {
 	if p.production {
 		storage = "production's store"
 	}
-	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, %s, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults until %v: %v",
-		p.nodes, p.shards, p.replicas, p.suspectTicks, storage, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
+	return fmt.Sprintf("%d nodes, %d shards, %d replicas, suspect after %d ticks, regrow after %d, %s, network %v..%v (%.0f%% up to %v), fsync %v..%v, faults until %v: %v",
+		p.nodes, p.shards, p.replicas, p.suspectTicks, p.regrowTicks, storage, p.network.least, p.network.most, 100*p.slow, p.slowest, p.fsync.least, p.fsync.most, p.faultsEnd, p.faults)
+}
+
+// candidates are the nodes with their zones, as gossip tells of them.
+func (p *plan) candidates() []sequencer.Candidate {
+	nodes := make([]sequencer.Candidate, p.nodes)
+	for i := range nodes {
+		nodes[i].ID = shard.NodeID(i + 1)
+		if p.zones > 0 {
+			nodes[i].Zone = fmt.Sprintf("zone-%d", i%p.zones)
+		}
+	}
+	return nodes
 }
 
 // genesis lays the ring out.
 func (p *plan) genesis(r *rand.Rand) (*sequencer.Genesis, error) {
-	ring := sequencer.NewRing(p.shards)
-	nodes := make([]sequencer.Candidate, p.nodes)
-	for i := range nodes {
-		nodes[i].ID = shard.NodeID(i + 1)
-	}
+	ring, nodes := sequencer.NewRing(p.shards), p.candidates()
 	g := &sequencer.Genesis{Cluster: "sim", Ring: ring}
 	if p.placed {
 		initial, err := sequencer.Place(ring, nodes, p.replicas)

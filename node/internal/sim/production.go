@@ -85,6 +85,8 @@ func (p *production) sync(int) error { return p.disk.Sync() }
 
 func (p *production) trim() ([]shard.ID, error) { return p.disk.Trim() }
 
+func (p *production) flush() error { return p.disk.Flush() }
+
 func (p *production) contents(id shard.ID) contents { return storeContents{p.disk.Contents(id)} }
 
 func (p *production) crash(power bool) {

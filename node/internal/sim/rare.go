@@ -60,6 +60,18 @@ const (
 	shardDown
 	ringDown
 	beyondRepair
+	// Learners.
+	learnerAppended
+	memberReturns
+	snapshotAtMember
+	snapshotInParts
+	snapshotGone
+	fillWedged
+	fillCrash
+	learnerCut
+	learnerBehind
+	learnerGivenUp
+	learnerPastTail
 	// Holds.
 	holdReleased
 	heldWedged
@@ -140,6 +152,17 @@ var rareStates = [Rares]struct{ name, what string }{
 	shardDown:           {"shard-down", "all members of a configuration are down at the same time"},
 	ringDown:            {"ring-down", "all nodes are down at the same time"},
 	beyondRepair:        {"beyond-repair", "a decision under way leaves a shard to lost members only"},
+	learnerAppended:     {"learner-appended", "a node that never was a member is appended to a chain"},
+	memberReturns:       {"member-returns", "a node that was dropped is appended again"},
+	snapshotAtMember:    {"snapshot-at-member", "a PENDING member lacks so much that it takes a snapshot"},
+	snapshotInParts:     {"snapshot-in-parts", "a snapshot takes more than one part"},
+	snapshotGone:        {"snapshot-gone", "a snapshot is gone before all parts of it were asked for"},
+	fillWedged:          {"fill-wedged", "a wedge comes while a snapshot is taken in"},
+	fillCrash:           {"fill-crash", "a node crashes while it takes in a snapshot"},
+	learnerCut:          {"learner-cut", "a node that comes back holds entries that its lineage makes void"},
+	learnerBehind:       {"learner-behind", "a learner falls so far behind that the tail keeps no entries for it"},
+	learnerGivenUp:      {"learner-given-up", "another node is recorded as the learner, or none, before the first was appended"},
+	learnerPastTail:     {"learner-past-tail", "a tail knows less of what is committed than its learner"},
 	holdReleased:        {"hold-released", "a suspicion ends without a decision, and the hold with it"},
 	heldWedged:          {"held-wedged", "a write is held when the wedge comes"},
 	readWedged:          {"read-wedged", "a read waits when the wedge comes"},

@@ -44,6 +44,9 @@ func (r *rare) boots(n *node) {
 func (r *rare) crashes(n *node) {
 	for i := range r.shards {
 		v := &r.replicas[n.id-1][i]
+		if v.void {
+			r.saw(fillCrash)
+		}
 		if v.hosted && v.conf.Head() == n.id && v.active < v.conf.Epoch {
 			r.saw(pendingHeadCrash)
 		}

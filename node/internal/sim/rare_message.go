@@ -72,6 +72,7 @@ func (r *rare) takes(n *node, m *shard.Message) {
 	if m.Epoch != v.conf.Epoch {
 		return
 	}
+	r.learning(n, v, m)
 	switch m.Kind {
 	case shard.MsgConnect:
 		if m.From != v.conf.Predecessor(n.id) {
@@ -136,7 +137,7 @@ func (r *rare) fenced(v *replicaView, m *shard.Message) {
 // report sees whom a member accuses.
 func (r *rare) report(n *node, m *shard.Message) {
 	s := r.shard(m.Shard)
-	if office := r.replica(n, r.w.genesis.Ring.Sequencer(m.Shard)); office.isActive() && office.conf.Head() == n.id && slices.Contains(m.Suspects, n.id) {
+	if office := r.replica(n, r.w.genesis.Ring.Sequencer(m.Shard)); office.hosted && office.isActive() && office.conf.Head() == n.id && slices.Contains(m.Suspects, n.id) {
 		r.saw(sequencerSuspected)
 	}
 	s.reports = slices.DeleteFunc(s.reports, func(o shard.Message) bool { return o.Epoch < m.Epoch || o.From == m.From })

@@ -67,6 +67,9 @@ func (r *rare) wedged(n *node, e *shard.Event) {
 	if next := r.shard(r.w.genesis.Ring.Next(e.Shard)); next.decided > next.activated && len(r.shards) > 1 {
 		r.saw(wedgedSequencer)
 	}
+	if v.void {
+		r.saw(fillWedged)
+	}
 	v.conf, v.synced, v.reported, v.asked = e.Configuration, false, false, nil
 	v.connectTaken, v.connect, v.inheritedOver, v.fence = 0, 0, shard.Link{}, 0
 }
@@ -116,11 +119,16 @@ func (r *rare) record(n *node, rec *shard.Record) {
 	case shard.RecordEntry:
 		r.entry(n, v, rec)
 	case shard.RecordPromise:
+		if !v.hosted {
+			v.hosted, v.conf = true, rec.Chain.Newest()
+		}
 		if len(rec.Chain) > 3 {
 			r.saw(threeDecisions)
 		}
 	case shard.RecordActivate:
 		r.activation(n, v, rec)
+	case shard.RecordFollow:
+		r.follows(n, v, rec)
 	}
 }
 
@@ -136,12 +144,17 @@ func (r *rare) entry(n *node, v *replicaView, rec *shard.Record) {
 	case head:
 		r.saw(headRecovers)
 	}
-	if kind, c, ok := registerCommand(rec.Entry.Command()); ok && kind == reconfigures {
+	if kind, c, ok := registerCommand(rec.Entry.Command()); ok && kind == recruits && n.host != nil {
+		if at := r.w.standing(n, rec.Shard); at != nil && at.Register.Learner != 0 {
+			r.saw(learnerGivenUp)
+		}
+	} else if ok && kind == reconfigures {
 		v.proposals = append(v.proposals, seqno)
 		s := r.shard(c.Shard)
 		if s.proposedEpoch == c.Epoch && !s.proposals[proposal{c.Epoch, rec.Entry.Hash()}] {
 			r.saw(twoProposals)
 		}
+		r.grows(c)
 		s.proposedEpoch = max(s.proposedEpoch, c.Epoch)
 		s.proposals[proposal{c.Epoch, rec.Entry.Hash()}] = true
 	}

@@ -24,7 +24,9 @@ type replicaView struct {
 	fencedAt      moment       // when one of its fences was last confirmed by somebody
 	asked         []fenceAsked // fences asked of it that it has not confirmed
 	fetch         fetching
-	reported      bool // it reported a suspicion in this configuration, and has not taken it back
+	void          bool         // it has given up its history for a snapshot
+	learned       shard.Number // of its latest MsgFollow that was answered with entries
+	reported      bool         // it reported a suspicion in this configuration, and has not taken it back
 }
 
 // fenceAsked is a fence that waits for its confirmation.
@@ -87,11 +89,13 @@ func registerCommand(command []byte) (kind byte, c shard.Configuration, ok bool)
 	}
 	d := shard.NewDecoder(cmd.Value)
 	kind, c = d.Byte(), d.Configuration()
-	return kind, c, d.Done() == nil
+	// What comes behind it tells why, and by whom.
+	return kind, c, c.Epoch > 0
 }
 
 // The kinds of register command, as they are on disk.
 const (
 	reconfigures = 1
 	activates    = 2
+	recruits     = 3
 )

@@ -49,7 +49,7 @@ type Report struct {
 	Crashes int
 	Lost    int     // nodes that never came back
 	Beyond  bool    // the lost nodes were more than the ring can do without, so the end was not judged
-	Ticks   float64 // simulated
+	Moments int64   // simulated, a thousand for each tick
 	Calm    float64 // ticks it took, after the last repair, until everything had ended
 	// Occurrences of faults, those that were skipped or not possible included; Faults are those that took place.
 	Occurrences int
@@ -137,7 +137,7 @@ func (w *world) report(o Options) (*Report, error) {
 		return nil, f
 	}
 	r := &Report{
-		Hash: w.trace.hash, Steps: w.steps, Ticks: w.now.ticks(), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond,
+		Hash: w.trace.hash, Steps: w.steps, Moments: int64(w.now), Calm: (w.now - w.calmAt).ticks(), Beyond: w.beyond,
 		Occurrences: w.faults.occurrences, Faults: w.faults.counts,
 	}
 	r.Rare = w.rare.counts
@@ -184,7 +184,7 @@ func (r *Report) add(o *Report) {
 	r.Entries += o.Entries
 	r.Crashes += o.Crashes
 	r.Lost += o.Lost
-	r.Ticks += o.Ticks
+	r.Moments += o.Moments
 	r.Occurrences += o.Occurrences
 	for i, n := range o.Faults {
 		r.Faults[i] += n

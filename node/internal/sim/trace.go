@@ -161,7 +161,7 @@ func writeMessage(b *strings.Builder, verb string, m *shard.Message) {
 	if m.Kind == shard.MsgConnected || m.Kind == shard.MsgWedged {
 		fmt.Fprintf(b, ", %v", m.State)
 	}
-	if m.Kind == shard.MsgConnect {
+	if m.Kind == shard.MsgConnect || m.Kind == shard.MsgRecruit || m.Kind == shard.MsgRecruited {
 		fmt.Fprintf(b, ", synced %v", m.Synced)
 	}
 	if m.Unknown {
@@ -181,6 +181,9 @@ func writeMessage(b *strings.Builder, verb string, m *shard.Message) {
 	if len(m.Chain) > 0 {
 		fmt.Fprintf(b, ", chain %d..%d %v", m.Chain[0].Epoch, m.Chain.Newest().Epoch, numbers(m.Chain.Newest().Members))
 	}
+	if m.Kind == shard.MsgSnapshot || m.Kind == shard.MsgPart {
+		fmt.Fprintf(b, ", after %q, %d bytes, done %v", m.Key, len(m.Data), m.Done)
+	}
 	if m.Kind == shard.MsgReport {
 		fmt.Fprintf(b, ", suspects %v", numbers(m.Suspects))
 	}
@@ -195,6 +198,8 @@ func writeRecord(b *strings.Builder, r *shard.Record) {
 		fmt.Fprintf(b, " promise of epoch %d, %v", c.Epoch, numbers(c.Members))
 	case shard.RecordActivate:
 		fmt.Fprintf(b, " activation of epoch %d, cut at %d and %d entries, lineage %v", r.Epoch, r.Cut, len(r.Entries), []shard.View(r.Lineage))
+	case shard.RecordFollow:
+		fmt.Fprintf(b, " following, cut at %d and %d entries, lineage %v", r.Cut, len(r.Entries), []shard.View(r.Lineage))
 	case shard.RecordState:
 		fmt.Fprintf(b, " state: promise %d, active %d, last %d", r.Chain.Newest().Epoch, r.Epoch, r.Cut)
 	}

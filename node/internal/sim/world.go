@@ -25,16 +25,18 @@ type world struct {
 	order uint64 // breaks ties in the queue: what was planned first comes first
 
 	nodes   []*node
+	ids     []shard.NodeID // of the nodes
 	network *network
 	faults  *faults
 	clients *clients
 	rare    *rare
 
-	calm    bool   // no fault happens any more, and everything is quick
-	calmAt  moment // when the last repair was done
-	beyond  bool   // what was lost is more than a ring can do without
-	done    bool
-	failure *Failure
+	calm        bool   // no fault happens any more, and everything is quick
+	calmAt      moment // when the last repair was done
+	settledOnce bool   // since then everything has come to its end at one moment
+	beyond      bool   // what was lost is more than a ring can do without
+	done        bool
+	failure     *Failure
 }
 
 // sources are the randomness, apart for each part, so that a change in one disturbs the others little.
@@ -55,15 +57,14 @@ func newWorld(o Options) (*world, error) {
 	if w.genesis, err = w.plan.genesis(w.random.plan); err != nil {
 		return nil, err
 	}
-	ids := make([]shard.NodeID, w.plan.nodes)
-	for i := range ids {
-		ids[i] = shard.NodeID(i + 1)
+	for i := range w.plan.nodes {
+		w.ids = append(w.ids, shard.NodeID(i+1))
 	}
-	w.check = check.New(w.genesis.Initial, ids, check.Limits{
+	w.check = check.New(w.genesis.Initial, w.ids, check.Limits{
 		InFlightBytes: w.plan.inFlightBytes, RequestBytes: largestRequest, WaitingReads: w.plan.waitingReads,
 	})
 	w.network = newNetwork(w)
-	for _, id := range ids {
+	for _, id := range w.ids {
 		w.nodes = append(w.nodes, newNode(w, id))
 	}
 	w.faults = newFaults(w, o.Skip)
@@ -108,20 +109,59 @@ func (w *world) run() {
 
 // watch looks, once all is calm, whether everything has come to its end: every shard ACTIVE, every call answered.
 func (w *world) watch() {
+	ended, short := w.ended(), w.short()
+	within := w.plan.calmWithin
+	if w.settledOnce = w.settledOnce || ended; w.settledOnce {
+		within = w.plan.fullWithin // chains are growing
+	}
 	switch {
-	case w.ended():
+	case ended && short == 0:
 		w.check.Ends()
 		w.end()
-	case w.now > w.calmAt+w.plan.calmWithin && !w.faults.repairable():
+	case w.now <= w.calmAt+within:
+		w.after(tick, w.watch)
+	case !w.faults.repairable():
 		// A decision that was under way left a shard to lost members: it is stuck by design (section 6.1).
 		w.beyond = true
 		w.end()
-	case w.now > w.calmAt+w.plan.calmWithin:
-		id, stuck := w.unsettled()
-		w.fail(check.Liveness, id, "%v after the last repair not everything has ended; it should within %v.\n%s", w.now-w.calmAt, w.plan.calmWithin, stuck)
+	case ended:
+		_, members := w.check.Newest(short)
+		w.fail(check.Liveness, short, "%v after the last repair the members of shard %d are %v, and there is a node that could be one more", w.now-w.calmAt, short, numbers(members))
 	default:
-		w.after(tick, w.watch)
+		id, stuck := w.unsettled()
+		w.fail(check.Liveness, id, "%v after the last repair not everything has ended; it should within %v.\n%s", w.now-w.calmAt, within, stuck)
 	}
+}
+
+// steadyTicks is the patience from which on nodes that nothing happens to do not suspect each other.
+const steadyTicks = 5
+
+// short is a shard that has fewer members than it began with, although there is a node left that could be one; 0: there is
+// none.
+func (w *world) short() shard.ID {
+	// Where a node loses its patience after a tick or two, all are dropped and taken back without end.
+	if w.plan.regrowTicks == 0 || w.plan.suspectTicks < steadyTicks {
+		return 0
+	}
+	var left []sequencer.Candidate
+	for _, c := range w.plan.candidates() {
+		if !w.node(c.ID).lost {
+			left = append(left, c)
+		}
+	}
+	all := make([]shard.Configuration, len(w.genesis.Initial))
+	for i, c := range w.genesis.Initial {
+		epoch, members := w.check.Newest(c.Shard)
+		all[i] = shard.Configuration{Shard: c.Shard, Epoch: epoch, Members: members}
+	}
+	for i, c := range w.genesis.Initial {
+		if len(all[i].Members) < len(c.Members) {
+			if _, ok := sequencer.Spare(all, c.Shard, left, c.Members); ok {
+				return c.Shard
+			}
+		}
+	}
+	return 0
 }
 
 // ended reports whether every shard is ACTIVE, and every call has been answered.

@@ -129,6 +129,29 @@ func (c *contents) Delete(key []byte) error {
 	return c.writer().Delete(c.full(key), nil)
 }
 
+// Clear deletes up to the last key there is, since some shard is the last one and has no end that could be named.
+func (c *contents) Clear() error {
+	if err := c.fail.get(); err != nil {
+		return err
+	}
+	lower := slices.Clone(c.full(nil))
+	it, err := c.reader().NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return fmt.Errorf("contents of shard %d: %w", c.shard, err)
+	}
+	var end []byte
+	if it.Last() {
+		end = append(slices.Clone(it.Key()), 0)
+	}
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("contents of shard %d: %w", c.shard, err)
+	}
+	if end == nil {
+		return nil
+	}
+	return c.writer().DeleteRange(lower, end, nil)
+}
+
 func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 	if err := c.fail.get(); err != nil {
 		return err

@@ -94,6 +94,9 @@ func (d *Disk) resume(applied map[shard.ID]position) error {
 			return fmt.Errorf("the log in %s does not know shard %d, of which the node is a first member", d.log.dir, c.Shard)
 		}
 	}
+	if err := d.clearVoid(applied); err != nil {
+		return err
+	}
 	var err error
 	if d.replicas, err = d.log.takeReplicas(applied); err != nil {
 		return err
@@ -104,6 +107,26 @@ func (d *Disk) resume(applied map[shard.ID]position) error {
 	}
 	// What was read from disk is flushed, so there may be segments nobody needs.
 	return d.log.dropSegments(applied)
+}
+
+// clearVoid takes away what the contents of replicas without a history hold: what such a replica gave up, or a part of
+// the snapshot that was to take its place, or all of it where the log did not come to know. It need not be durable: the log
+// says the same again until a whole snapshot is, and that is flushed behind it.
+func (d *Disk) clearVoid(applied map[shard.ID]position) error {
+	for _, id := range d.log.void() {
+		if _, ok := applied[id]; !ok {
+			continue
+		}
+		c := d.Contents(id)
+		if err := c.Clear(); err != nil {
+			return err
+		}
+		if err := c.Commit(); err != nil {
+			return err
+		}
+		delete(applied, id)
+	}
+	return nil
 }
 
 // undoInit removes what an Init left that was interrupted before it took effect: the
@@ -217,6 +240,22 @@ func (d *Disk) Sync() error {
 		return d.fail.set(fmt.Errorf("sync the log: %w", err))
 	}
 	return nil
+}
+
+// Snapshot implements Store.
+func (d *Disk) Snapshot(id shard.ID) (Snapshot, error) {
+	if err := d.fail.get(); err != nil {
+		return nil, err
+	}
+	return &snapshot{pinned: d.db.NewSnapshot(), fail: d.fail, shard: id}, nil
+}
+
+// Flush implements Store.
+func (d *Disk) Flush() error {
+	if err := d.fail.get(); err != nil {
+		return err
+	}
+	return d.flush()
 }
 
 // LogBytes implements Store.

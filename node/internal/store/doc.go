@@ -15,9 +15,9 @@
 //
 // # Who calls what
 //
-// A node has three goroutines at a Store: one appends and syncs, one writes the
-// contents of all shards, one trims the log. They do not wait for each other
-// except where Trim waits for a flush. Contents may be read from anywhere.
+// A node has five goroutines at a Store: one appends and syncs, one writes the
+// contents of all shards, one trims the log, one reads snapshots for others, one flushes those that were taken in. They do
+// not wait for each other except where the third and the last wait for a flush. Contents may be read from anywhere.
 //
 // # When the disk fails
 //
@@ -30,7 +30,8 @@
 //
 // Of the log: all that was synced, and a prefix of what was appended after it. Of the
 // contents: a prefix of what was committed, never more than the log holds, as long as
-// the node applies only entries that are durable here. Every step that
+// the node applies only entries that are durable here. Only a replica that takes in a snapshot has contents that the
+// log knows nothing of. The log then holds it as void, and Open empties its contents. Every step that
 // changes which files there are ends in a rename or a removal and a sync of the
 // directory, so there are no states between; frame.go, segment.go, log.go and directory.go say
 // for their part what the steps are.

@@ -52,8 +52,8 @@ type log struct {
 	synced    int64 // what was synced ends here
 	allocated int64 // blocks are preallocated up to here
 	buf       []byte
-	// cuts are the activations that were appended and not synced: shard, and the position
-	// above which the entries of older segments are void once it is durable.
+	// cuts are the activations, and the histories taken over or given up, that were appended and not synced: shard, and
+	// the lowest position above which the entries of older segments are void once it is durable.
 	cuts map[shard.ID]shard.Seqno
 
 	used atomic.Int64 // bytes in all segments
@@ -127,7 +127,7 @@ func (l *log) fold(seg *segment, r shard.Record) error {
 	}
 	l.states[r.Shard] = s
 
-	if r.Kind == shard.RecordActivate {
+	if r.Kind == shard.RecordActivate || r.Kind == shard.RecordFollow {
 		seg.cut(r.Shard, r.Cut)
 		if above, ok := l.cuts[r.Shard]; !ok || r.Cut < above {
 			l.cuts[r.Shard] = r.Cut
@@ -192,7 +192,7 @@ func (l *log) sync() error {
 	return nil
 }
 
-// applyCuts lets go of entries in older segments that durable activations made void.
+// applyCuts lets go of entries in older segments that durable records made void.
 func (l *log) applyCuts() {
 	if len(l.cuts) == 0 {
 		return

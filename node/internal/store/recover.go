@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 
@@ -42,7 +43,7 @@ func (l *log) replay(applied map[shard.ID]position, logger *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		// Activations cut the segments before their own; in that one, the fold has
+		// What cuts a history cuts the segments before its own; in that one, the fold has
 		// done it in its order. They are durable: replaySegment saw to it.
 		l.applyCuts()
 		l.segments = append(l.segments, seg)
@@ -134,6 +135,17 @@ func (l *log) forgetApplied(applied map[shard.ID]position) {
 			}
 		}
 	}
+}
+
+// void lists the replicas that have no history, in order.
+func (l *log) void() []shard.ID {
+	var ids []shard.ID
+	for _, id := range slices.Sorted(maps.Keys(l.states)) {
+		if l.states[id].Void() {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // takeReplicas returns what was replayed, trimmed to the applied positions, and keeps

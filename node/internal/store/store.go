@@ -13,8 +13,8 @@ import (
 // Store is what a node needs of its disk. Package storetest says what any
 // implementation must do.
 //
-// Append, Sync and Init are for one goroutine at a time; Trim may run beside them,
-// and so may the work on contents. Node, Boot, Genesis and LogBytes may be asked at any
+// Append, Sync and Init are for one goroutine at a time; Trim and Flush may run beside them,
+// and so may the work on contents and snapshots. Node, Boot, Genesis and LogBytes may be asked at any
 // time. Close comes after all of that.
 type Store interface {
 	// Node is the identity that was made with the directory.
@@ -41,7 +41,19 @@ type Store interface {
 	// Contents is a view of one shard's contents. It sees what any view has
 	// committed, and what was written through it since. Each view is for one
 	// goroutine; only one view of a shard may be written to.
+	//
+	// At Open the contents of a void replica are empty, whatever was in them: a history that was given up, or a
+	// snapshot that was not yet taken in. That one is, is the end of these steps, each begun when the one before is
+	// durable: a RecordFollow gives up the history; Clear, all that the snapshot holds, and Flush; a RecordFollow
+	// begins the history where the snapshot stands.
 	Contents(shard.ID) shard.Contents
+
+	// Snapshot pins the committed contents of one shard as they are now. It may be called, and the snapshot used and
+	// closed, beside everything else, each snapshot by one goroutine. What is pinned takes room on disk until it is closed,
+	// and all are to be closed before the Store.
+	Snapshot(shard.ID) (Snapshot, error)
+	// Flush makes all contents durable that are committed when it is called. After an error all later calls fail.
+	Flush() error
 
 	// Append hands records to the log. They are durable after the next Sync, or
 	// some first part of them after a crash. The records and what they point to
@@ -55,13 +67,19 @@ type Store interface {
 	// has made those contents durable. It returns the shards whose entries keep the
 	// oldest part that remains; none when only the part in use remains. A shard that
 	// stands still can hold the log for ever: what frees it is a RecordActivate of its
-	// present epoch and lineage that cuts at its applied position and brings
+	// present epoch and lineage, or a RecordFollow if it was never active, that cuts at its applied position and brings
 	// the entries above it along, since that replaces the older records of them.
 	Trim() (held []shard.ID, err error)
 	// LogBytes is how much of the log is in use, in bytes.
 	LogBytes() int64
 
 	// Close ends the use of the directory. It does not sync what was appended.
+	Close() error
+}
+
+// Snapshot is what Store.Snapshot pins.
+type Snapshot interface {
+	shard.Snapshot
 	Close() error
 }
 

@@ -34,7 +34,7 @@ const (
 	Traffic_TRAFFIC_CHAIN Traffic = 1
 	// Heartbeats, fences, wedges, reports: never queued behind bulk.
 	Traffic_TRAFFIC_CONTROL Traffic = 2
-	// Histories on their way to new configurations.
+	// Histories and snapshots on their way to new configurations and to learners.
 	Traffic_TRAFFIC_TRANSFER Traffic = 3
 )
 
@@ -151,6 +151,14 @@ const (
 	Message_KIND_FETCHED     Message_Kind = 12
 	Message_KIND_REPORT      Message_Kind = 13
 	Message_KIND_REFUSE      Message_Kind = 14
+	Message_KIND_RECRUIT     Message_Kind = 15
+	Message_KIND_RECRUITED   Message_Kind = 16
+	Message_KIND_FOLLOW      Message_Kind = 17
+	Message_KIND_FED         Message_Kind = 18
+	Message_KIND_FOLLOWED    Message_Kind = 19
+	Message_KIND_COMPACTED   Message_Kind = 20
+	Message_KIND_SNAPSHOT    Message_Kind = 21
+	Message_KIND_PART        Message_Kind = 22
 )
 
 // Enum value maps for Message_Kind.
@@ -171,6 +179,14 @@ var (
 		12: "KIND_FETCHED",
 		13: "KIND_REPORT",
 		14: "KIND_REFUSE",
+		15: "KIND_RECRUIT",
+		16: "KIND_RECRUITED",
+		17: "KIND_FOLLOW",
+		18: "KIND_FED",
+		19: "KIND_FOLLOWED",
+		20: "KIND_COMPACTED",
+		21: "KIND_SNAPSHOT",
+		22: "KIND_PART",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -188,6 +204,14 @@ var (
 		"KIND_FETCHED":     12,
 		"KIND_REPORT":      13,
 		"KIND_REFUSE":      14,
+		"KIND_RECRUIT":     15,
+		"KIND_RECRUITED":   16,
+		"KIND_FOLLOW":      17,
+		"KIND_FED":         18,
+		"KIND_FOLLOWED":    19,
+		"KIND_COMPACTED":   20,
+		"KIND_SNAPSHOT":    21,
+		"KIND_PART":        22,
 	}
 )
 
@@ -506,7 +530,7 @@ type Message struct {
 	Commit uint64 `protobuf:"varint,14,opt,name=commit,proto3" json:"commit,omitempty"`
 	// Of the history up to the position that the kind names.
 	Hash uint64 `protobuf:"fixed64,15,opt,name=hash,proto3" json:"hash,omitempty"`
-	// Epochs rise strictly, bases never fall; at most 65536.
+	// Epochs rise strictly, bases never fall; at most 4096.
 	Lineage []*View `protobuf:"bytes,16,rep,name=lineage,proto3" json:"lineage,omitempty"`
 	// Consecutive epochs of this shard, oldest first; at most 65536.
 	Chain []*kvpb.Configuration `protobuf:"bytes,17,rep,name=chain,proto3" json:"chain,omitempty"`
@@ -515,7 +539,18 @@ type Message struct {
 	// Ids of nodes; at most 64.
 	Suspects []uint64 `protobuf:"fixed64,19,rep,packed,name=suspects,proto3" json:"suspects,omitempty"`
 	// Of entries that are traced; at most one for each.
-	Traces        []*Trace `protobuf:"bytes,20,rep,name=traces,proto3" json:"traces,omitempty"`
+	Traces []*Trace `protobuf:"bytes,20,rep,name=traces,proto3" json:"traces,omitempty"`
+	// The last key of the part of a snapshot before the one that is asked for, or that comes; empty: of none.
+	Key []byte `protobuf:"bytes,21,opt,name=key,proto3" json:"key,omitempty"`
+	// Keys and values of the contents, each with its length as a varint before it, keys rising and above key.
+	Data []byte `protobuf:"bytes,22,opt,name=data,proto3" json:"data,omitempty"`
+	// XXH64 of data.
+	Sum uint64 `protobuf:"fixed64,23,opt,name=sum,proto3" json:"sum,omitempty"`
+	// Nothing comes after data.
+	Done bool `protobuf:"varint,24,opt,name=done,proto3" json:"done,omitempty"`
+	// Durations in microseconds that nothing depends on; at most 64. Of a report: for how long each of the suspects had been silent,
+	// 0 where there is evidence that it failed. Of an ACTIVE head's WEDGED: choosing the history, then becoming ACTIVE.
+	Took          []uint64 `protobuf:"fixed64,25,rep,packed,name=took,proto3" json:"took,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -690,6 +725,41 @@ func (x *Message) GetTraces() []*Trace {
 	return nil
 }
 
+func (x *Message) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Message) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Message) GetSum() uint64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *Message) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *Message) GetTook() []uint64 {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
 // Trace tells to which trace an entry belongs.
 type Trace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -821,7 +891,7 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\bIAmAlive\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x04R\x04boot\x12\x12\n" +
 	"\x04tick\x18\x02 \x01(\x04R\x04tick\x12,\n" +
-	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xfa\x06\n" +
+	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xe8\b\n" +
 	"\aMessage\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.ringward.peer.v1.Message.KindR\x04kind\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x14\n" +
@@ -844,7 +914,12 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\x05chain\x18\x11 \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x05chain\x12\x18\n" +
 	"\aentries\x18\x12 \x03(\fR\aentries\x12\x1a\n" +
 	"\bsuspects\x18\x13 \x03(\x06R\bsuspects\x12/\n" +
-	"\x06traces\x18\x14 \x03(\v2\x17.ringward.peer.v1.TraceR\x06traces\"\x8d\x02\n" +
+	"\x06traces\x18\x14 \x03(\v2\x17.ringward.peer.v1.TraceR\x06traces\x12\x10\n" +
+	"\x03key\x18\x15 \x01(\fR\x03key\x12\x12\n" +
+	"\x04data\x18\x16 \x01(\fR\x04data\x12\x10\n" +
+	"\x03sum\x18\x17 \x01(\x06R\x03sum\x12\x12\n" +
+	"\x04done\x18\x18 \x01(\bR\x04done\x12\x12\n" +
+	"\x04took\x18\x19 \x03(\x06R\x04took\"\x9b\x03\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CONNECT\x10\x01\x12\x12\n" +
@@ -864,7 +939,15 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"KIND_FETCH\x10\v\x12\x10\n" +
 	"\fKIND_FETCHED\x10\f\x12\x0f\n" +
 	"\vKIND_REPORT\x10\r\x12\x0f\n" +
-	"\vKIND_REFUSE\x10\x0e\"?\n" +
+	"\vKIND_REFUSE\x10\x0e\x12\x10\n" +
+	"\fKIND_RECRUIT\x10\x0f\x12\x12\n" +
+	"\x0eKIND_RECRUITED\x10\x10\x12\x0f\n" +
+	"\vKIND_FOLLOW\x10\x11\x12\f\n" +
+	"\bKIND_FED\x10\x12\x12\x11\n" +
+	"\rKIND_FOLLOWED\x10\x13\x12\x12\n" +
+	"\x0eKIND_COMPACTED\x10\x14\x12\x11\n" +
+	"\rKIND_SNAPSHOT\x10\x15\x12\r\n" +
+	"\tKIND_PART\x10\x16\"?\n" +
 	"\x05Trace\x12\x14\n" +
 	"\x05seqno\x18\x01 \x01(\x04R\x05seqno\x12 \n" +
 	"\vtraceparent\x18\x02 \x01(\tR\vtraceparent\"2\n" +

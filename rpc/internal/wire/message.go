@@ -52,6 +52,11 @@ const (
 	messageEntries    = 18
 	messageSuspects   = 19
 	messageTraces     = 20
+	messageKey        = 21
+	messageData       = 22
+	messageSum        = 23
+	messageDone       = 24
+	messageTook       = 25
 
 	traceSeqno  = 1
 	traceParent = 2
@@ -108,6 +113,18 @@ func AppendMessage(b []byte, m *shard.Message) []byte {
 		b = appendUint(b, traceSeqno, uint64(t.Seqno))
 		b = appendBytes(b, traceParent, t.Parent)
 		b = end(b, trace)
+	}
+	b = appendBytes(b, messageKey, m.Key)
+	b = appendBytes(b, messageData, m.Data)
+	b = appendFixed(b, messageSum, m.Sum)
+	b = appendBool(b, messageDone, m.Done)
+	if len(m.Took) > 0 {
+		var list int
+		b, list = begin(b, messageTook)
+		for _, took := range m.Took {
+			b = protowire.AppendFixed64(b, took)
+		}
+		b = end(b, list)
 	}
 	return end(b, start)
 }
@@ -192,8 +209,8 @@ func (r *reader) message(m *shard.Message, traffic shard.Traffic) {
 		case messageHash:
 			m.Hash = in.fixed()
 		case messageLineage:
-			if m.Lineage = append(m.Lineage, in.view()); len(m.Lineage) > shard.MaxChain {
-				in.fail(fmt.Errorf("lineage of more than %d epochs", shard.MaxChain))
+			if m.Lineage = append(m.Lineage, in.view()); len(m.Lineage) > shard.MaxViews {
+				in.fail(fmt.Errorf("lineage of more than %d epochs", shard.MaxViews))
 			}
 		case messageChain:
 			if m.Chain = append(m.Chain, in.configuration()); len(m.Chain) > shard.MaxChain {
@@ -211,6 +228,16 @@ func (r *reader) message(m *shard.Message, traffic shard.Traffic) {
 			}
 		case messageSuspects:
 			suspects = in.fixedList(suspects)
+		case messageKey:
+			m.Key = in.bytes()
+		case messageData:
+			m.Data = in.bytes()
+		case messageSum:
+			m.Sum = in.fixed()
+		case messageDone:
+			m.Done = in.bool()
+		case messageTook:
+			m.Took = in.fixedList(m.Took)
 		default:
 			in.skip(num)
 		}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/ringward/ringward/shard"
 )
 
@@ -83,7 +85,7 @@ func (s source) message() shard.Message {
 	id := shard.ID(1 + s.IntN(1<<20))
 	epoch := 1 + shard.Epoch(s.number()>>2)
 	m := shard.Message{
-		Kind: shard.MsgConnect + shard.MessageKind(s.IntN(int(shard.MsgRefuse))), Shard: id, From: alice, To: bob, Epoch: epoch,
+		Kind: shard.MsgConnect + shard.MessageKind(s.IntN(int(shard.MsgPart))), Shard: id, From: alice, To: bob, Epoch: epoch,
 		Number: shard.Number(s.Uint64() | 1), Link: shard.Link{Ask: shard.Number(s.Uint64() | 1), Answer: shard.Number(s.Uint64() | 1)},
 		State: shard.Active, Synced: true, Unknown: true, Active: 1 + shard.Epoch(s.number()>>1),
 		Base: 1 + shard.Seqno(s.number()>>2), Last: 1 + shard.Seqno(s.number()>>2), Cut: 1 + shard.Seqno(s.number()>>2),
@@ -96,7 +98,7 @@ func (s source) message() shard.Message {
 		at.Seqno += shard.Seqno(s.number() >> 8)
 	}
 	first, hash := 1+shard.Seqno(s.number()>>3), s.Uint64()
-	if m.Kind == shard.MsgAppend {
+	if m.Kind == shard.MsgAppend || m.Kind == shard.MsgFed {
 		m.Last = max(1, first-1)
 		first = m.Last + 1
 	}
@@ -105,8 +107,14 @@ func (s source) message() shard.Message {
 		m.Entries, hash = append(m.Entries, e), e.Hash()
 		m.Traces = append(m.Traces, shard.Trace{Seqno: e.Seqno(), Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
 	}
+	m.Key, m.Done = append([]byte("a"), s.bytes(20)...), true
+	for i := range 1 + s.IntN(5) {
+		m.Data = shard.AppendBytes(shard.AppendBytes(m.Data, []byte{'b', byte(i)}), s.bytes(100))
+	}
+	m.Sum = xxhash.Sum64(m.Data)
 	for range 1 + s.IntN(5) {
 		m.Suspects = append(m.Suspects, shard.NodeID(s.Uint64()|1))
+		m.Took = append(m.Took, s.number())
 	}
 	return m
 }

@@ -223,6 +223,9 @@ func TestNumbers(t *testing.T) {
 		shard.MsgFenced: peerpb.Message_KIND_FENCED, shard.MsgWedge: peerpb.Message_KIND_WEDGE, shard.MsgWedged: peerpb.Message_KIND_WEDGED,
 		shard.MsgFetch: peerpb.Message_KIND_FETCH, shard.MsgFetched: peerpb.Message_KIND_FETCHED,
 		shard.MsgReport: peerpb.Message_KIND_REPORT, shard.MsgRefuse: peerpb.Message_KIND_REFUSE,
+		shard.MsgRecruit: peerpb.Message_KIND_RECRUIT, shard.MsgRecruited: peerpb.Message_KIND_RECRUITED,
+		shard.MsgFollow: peerpb.Message_KIND_FOLLOW, shard.MsgFed: peerpb.Message_KIND_FED, shard.MsgFollowed: peerpb.Message_KIND_FOLLOWED,
+		shard.MsgCompacted: peerpb.Message_KIND_COMPACTED, shard.MsgSnapshot: peerpb.Message_KIND_SNAPSHOT, shard.MsgPart: peerpb.Message_KIND_PART,
 	}
 	if want := len(peerpb.Message_Kind_name) - 1; len(messages) != want {
 		t.Errorf("the test knows %d kinds of message, peer.proto %d", len(messages), want)

@@ -122,7 +122,7 @@ func (s *story) persist(c shard.Command) shard.Entry {
 
 // decide persists the second configuration, and lets node 2 promise it.
 func (s *story) decide() {
-	s.persist(sequencer.Reconfigure(second))
+	s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
 	s.write(2, shard.Record{Kind: shard.RecordPromise, Chain: both})
 	s.sync(2)
 }
@@ -155,6 +155,7 @@ func (c contentsOf) Get(key []byte) ([]byte, bool, error)             { v, ok :=
 func (c contentsOf) Set(key, value []byte) error                      { c[string(key)] = value; return nil }
 func (c contentsOf) Delete(key []byte) error                          { delete(c, string(key)); return nil }
 func (c contentsOf) Scan([]byte, func(key, value []byte) error) error { return nil }
+func (c contentsOf) Clear() error                                     { clear(c); return nil }
 func (c contentsOf) Commit() error                                    { return nil }
 
 // machine is the product's, over c.

@@ -54,6 +54,11 @@ type life struct {
 	// The highest number of a predecessor's handshake that it answered, and in which epoch that was.
 	asked      shard.Number
 	askedEpoch uint64
+	// filled is where the snapshot stands that the contents hold, until the replica knows it too.
+	filled uint64
+	// waits is up to where the applier was given entries of a history that was given up since: it may still be at them,
+	// until it clears the contents.
+	waits uint64
 }
 
 // New watches a cluster that begins with these configurations, in the order of the ring.
@@ -99,19 +104,23 @@ func (c *Checker) Accepts(n shard.NodeID, records []shard.Record) {
 	nd := c.nodes[n]
 	for i := range records {
 		rec, ok := foreignRecord(&records[i])
+		if rec.kind == recordPromise && nd.holds(rec.shard) == nil && len(rec.chain) > 0 && c.truth(rec.shard) != nil {
+			nd.memory[rec.shard] = &replica{} // it becomes a learner
+		}
 		r := nd.memory[rec.shard]
 		if !ok || r == nil {
 			c.fail(2, rec.shard, n, "node %d wants to log what is no record of a replica it has", n)
 			return
 		}
-		if invariant, reason := r.acceptable(&rec); invariant > 0 {
+		if invariant, reason := r.acceptable(&rec, c.truth(rec.shard)); invariant > 0 {
 			c.fail(invariant, rec.shard, n, "node %d %s", n, reason)
 			return
 		}
 		c.chain(teller{"node", uint64(n)}, rec.chain)
-		again := rec.kind == recordActivate && rec.epoch == r.active
+		again := rec.kind == recordActivate && rec.epoch == r.active || rec.again
 		if !again {
 			c.offered(nd, &rec)
+			c.gives(nd, &rec, r)
 		}
 		r.fold(&rec)
 		nd.accepted = append(nd.accepted, rec)
@@ -120,6 +129,21 @@ func (c *Checker) Accepts(n shard.NodeID, records []shard.Record) {
 				c.unique(teller{"node", uint64(n)}, rec.shard, e)
 			}
 		}
+	}
+}
+
+// gives takes note of a replica that gives up its history for a snapshot, and checks that its contents hold the one
+// that it then adopts.
+func (c *Checker) gives(nd *node, rec *record, r *replica) {
+	l := nd.lives[rec.shard]
+	switch {
+	case rec.kind != recordFollow:
+	case len(rec.lineage) == 0:
+		if l != nil {
+			l.waits, l.given, l.commit, l.filled = max(l.waits, l.given), 0, 0, 0
+		}
+	case r.void && (l == nil || l.filled != rec.cut):
+		c.fail(5, rec.shard, nd.id, "node %d takes its history to begin at %d, and its contents do not", nd.id, rec.cut)
 	}
 }
 
@@ -204,7 +228,7 @@ func (c *Checker) Synced(n shard.NodeID, records int) {
 		before := r.active
 		r.fold(rec)
 		switch {
-		case rec.kind == recordEntry, rec.kind == recordActivate && r.active > before:
+		case rec.kind == recordEntry && r.active == r.promised, rec.kind == recordActivate && r.active > before:
 			c.progress(nd, c.truth(rec.shard), r)
 		}
 	}
@@ -221,11 +245,16 @@ func (c *Checker) Crashed(n shard.NodeID) {
 
 // Survives tells that a node comes up, and finds the first n of the records in its log that were not durable.
 func (c *Checker) Survives(n shard.NodeID, records int) {
-	c.Synced(n, records)
 	nd := c.nodes[n]
+	if nd == nil {
+		return // what starts in an emptied directory is a new node
+	}
+	c.Synced(n, records)
 	nd.pending = nil
 	for id, r := range nd.durable {
-		nd.memory[id] = &replica{promised: r.promised, active: r.active, history: slices.Clip(r.history)}
+		copied := *r
+		copied.history = slices.Clip(r.history)
+		nd.memory[id] = &copied
 	}
 }
 
@@ -258,7 +287,7 @@ func (c *Checker) progress(nd *node, t *truth, r *replica) {
 		if _, member := t.reach[e-1][other]; member && o.promised > e {
 			late = true
 		}
-		if o != nil && o.active > e && (o.history.last() < p || !o.history.agrees(r.history, p)) {
+		if o != nil && o.active > e && !o.learned && (o.history.last() < p || !o.history.agrees(r.history, p)) {
 			c.fail(3, t.id, other, "node %d is active in epoch %d without the entries up to %d, which have become persistent in epoch %d", other, o.active, p, e)
 			return
 		}

@@ -59,6 +59,8 @@ type record struct {
 	cut     uint64
 	entries []entry // of kind recordEntry: the one
 	items   entries // these, as they stand in the history
+	kept    uint64  // of kind recordFollow: how much of the history before it stays
+	again   bool    // of kind recordFollow: it changes nothing
 }
 
 // promise is the newest epoch of the chain.
@@ -75,6 +77,7 @@ const (
 	recordPromise  = 2
 	recordActivate = 3
 	recordState    = 4
+	recordFollow   = 5
 )
 
 // configuration is one decision.
@@ -110,15 +113,17 @@ func decodeRecord(b []byte) (record, error) {
 	case recordPromise:
 		rec.chain = r.chain()
 		r.bad = r.bad || len(rec.chain) == 0
-	case recordActivate, recordState:
+	case recordActivate, recordState, recordFollow:
 		if rec.kind == recordState {
 			rec.chain = r.chain()
 		}
-		rec.epoch = r.number()
+		if rec.kind != recordFollow {
+			rec.epoch = r.number()
+		}
 		r.list(func() { rec.lineage = append(rec.lineage, view{r.number(), r.number()}) })
 		rec.cut = r.number()
 		r.fixed() // the hash is the business of those who rely on it
-		if rec.kind == recordActivate {
+		if rec.kind != recordState {
 			r.list(func() { rec.entries = append(rec.entries, r.entry(r.string())) })
 		}
 	default:

@@ -34,12 +34,16 @@ type model struct {
 	sessions map[uint64]*session
 	chain    []configuration // the register of the next shard
 	recorded uint64          // the epoch last recorded as activated
+	learner  uint64          // the node that learns the next shard; 0: none does
+	// decisions are the last ones of the next shard.
+	decisions []decision
 	// took tells at which entry the write of an identity took effect.
 	took map[identity]uint64
 	// puts tells the same of puts without an identity, by their values.
 	puts map[string]uint64
 	// Sums of the digests of all keys and of all sessions: they change with one of them only.
 	keySum, sessionSum uint64
+	registerSum        uint64 // digest of the register
 }
 
 type versioned struct {
@@ -61,11 +65,13 @@ type result struct {
 }
 
 func newModel(next configuration) *model {
-	return &model{
+	m := &model{
 		keys: map[string]versioned{}, past: map[string][]versioned{}, sessions: map[uint64]*session{},
 		took: map[identity]uint64{}, puts: map[string]uint64{},
 		chain: []configuration{next}, recorded: next.epoch,
 	}
+	m.registerSum = registerDigest(m.chain, m.recorded, m.learner, nil)
+	return m
 }
 
 // apply carries out the command of entry seqno. If it decides a configuration, that is returned.
@@ -92,10 +98,11 @@ func (m *model) apply(seqno uint64, b []byte) (outcome, *configuration, error) {
 		if decided, err = m.configure(c.value); err != nil {
 			return outcome{}, nil, err
 		}
+		m.registerSum = registerDigest(m.chain, m.recorded, m.learner, m.decisions)
 	}
 	return outcome{
 		status: r.status, version: r.version,
-		keys: m.keySum, sessions: m.sessionSum, register: registerDigest(m.chain, m.recorded),
+		keys: m.keySum, sessions: m.sessionSum, register: m.registerSum,
 	}, decided, nil
 }
 
@@ -176,12 +183,23 @@ func (m *model) setSession(id uint64, s *session) {
 	}
 }
 
-// configure carries out a register command: one byte, 1 to decide and 2 to record as activated, and the configuration.
+// configure carries out a register command: one byte, 1 to decide, 2 to record as activated and 3 to name a learner, and
+// the configuration; then come why it is decided, how it came out, or the learner in 8 bytes.
 func (m *model) configure(b []byte) (*configuration, error) {
 	r := &reader{b: b}
 	kind, c := r.octet(), r.configuration()
+	learner := uint64(0)
+	var more []uint64
+	switch kind {
+	case 1:
+		more = r.reason()
+	case 2:
+		more = r.outcome()
+	case 3:
+		learner = r.fixed()
+	}
 	newest := m.chain[len(m.chain)-1]
-	if r.bad || len(r.b) > 0 || kind < 1 || kind > 2 || c.shard != newest.shard {
+	if r.bad || len(r.b) > 0 || kind < 1 || kind > 3 || c.shard != newest.shard {
 		return nil, fmt.Errorf("%w: register command", errMalformed)
 	}
 	if kind == 1 {
@@ -189,11 +207,29 @@ func (m *model) configure(b []byte) (*configuration, error) {
 			return nil, nil
 		}
 		m.chain = append(m.chain, c)
+		m.decisions = append(m.decisions, decision{configuration: c, reason: more})
+		if len(m.decisions) > mostDecisions {
+			m.decisions = m.decisions[1:]
+		}
+		if slices.Contains(c.members, m.learner) {
+			m.learner = 0
+		}
 		return &c, nil
+	}
+	if kind == 3 {
+		if newest.equal(c) && !slices.Contains(c.members, learner) {
+			m.learner = learner
+		}
+		return nil, nil
 	}
 	for i, d := range m.chain {
 		if d.epoch == c.epoch && slices.Equal(d.members, c.members) && c.epoch > m.recorded {
 			m.chain, m.recorded = slices.Clone(m.chain[i:]), c.epoch
+			for k := range m.decisions {
+				if m.decisions[k].epoch == c.epoch {
+					m.decisions[k].outcome = more
+				}
+			}
 			break
 		}
 	}
@@ -221,17 +257,25 @@ func sessionDigest(id uint64, s *session) uint64 {
 	return uint64(d)
 }
 
-func registerDigest(chain []configuration, recorded uint64) uint64 {
+func registerDigest(chain []configuration, recorded, learner uint64, decisions []decision) uint64 {
 	d := newDigest('r')
-	for _, c := range chain {
-		d.number(c.shard)
-		d.number(c.epoch)
-		for _, m := range c.members {
-			d.number(m)
-		}
+	for i := range chain {
+		chain[i].digest(&d)
 	}
 	d.number(recorded)
+	d.number(learner)
+	for i := range decisions {
+		decisions[i].digest(&d)
+	}
 	return uint64(d)
+}
+
+func (c *configuration) digest(d *digest) {
+	d.number(c.shard)
+	d.number(c.epoch)
+	for _, m := range c.members {
+		d.number(m)
+	}
 }
 
 // contents sums up stored contents as the model sums up itself.
@@ -258,7 +302,7 @@ func (c *contents) read(key, value []byte) error {
 		c.applied = v.number()
 		v.fixed()
 	case string(key) == "r":
-		c.register = registerDigest(v.chain(), v.number())
+		c.register = registerDigest(v.chain(), v.number(), v.fixed(), v.decisions())
 	default:
 		return fmt.Errorf("%w: stored key %q", errMalformed, key)
 	}

@@ -29,7 +29,7 @@ func TestGoodStory(t *testing.T) {
 		{Kind: shard.CommandExpireSessions, Expired: []shard.Idle{{Session: 2, LastUsed: 6}}}, // was used since
 		{Kind: shard.CommandExpireSessions, Expired: []shard.Idle{{Session: 2, LastUsed: 7}}},
 		{Kind: shard.CommandPut, Identity: id(4, 4), Key: key, Value: value}, // expired
-		sequencer.Activated(first),
+		sequencer.Activated(first, sequencer.Outcome{}),
 	} {
 		e := s.persist(cmd)
 		r := apply(t, m, e)
@@ -91,7 +91,7 @@ func TestConfigurations(t *testing.T) {
 		}},
 		{1, "node 1 names epoch 2 with members [2], which was not decided: the newest is 1", func(s *story) {
 			// It stands in one log only.
-			s.append(1, 1, sequencer.Reconfigure(second))
+			s.append(1, 1, sequencer.Reconfigure(second, sequencer.Reason{}))
 			s.sync(1)
 			s.accept(1, shard.Record{Kind: shard.RecordPromise, Chain: both})
 		}},
@@ -126,8 +126,8 @@ func TestConfigurations(t *testing.T) {
 // TestSecondDecision: of two decisions for one epoch the first is in force, whatever comes behind it.
 func TestSecondDecision(t *testing.T) {
 	s := begin(t)
-	s.persist(sequencer.Reconfigure(second))
-	s.persist(sequencer.Reconfigure(shard.Configuration{Shard: 1, Epoch: 2, Members: []shard.NodeID{1}}))
+	s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
+	s.persist(sequencer.Reconfigure(shard.Configuration{Shard: 1, Epoch: 2, Members: []shard.NodeID{1}}, sequencer.Reason{}))
 	if _, members := s.Newest(1); len(members) != 1 || members[0] != 2 || s.Violation() != nil {
 		t.Errorf("decided is %v, %v; want the first decision", members, s.Violation())
 	}
@@ -219,7 +219,7 @@ func TestPersistence(t *testing.T) {
 		}},
 		{3, "have become persistent in epoch 1", func(s *story) {
 			// Node 1 has the entry durable only after node 2 has gone on without it.
-			s.persist(sequencer.Reconfigure(second))
+			s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
 			s.append(1, 1, put("k", "v"))
 			s.append(2, 1, put("k", "v"))
 			s.sync(2)
@@ -248,7 +248,7 @@ func TestPromises(t *testing.T) {
 			s.accept(2, shard.Record{Kind: shard.RecordPromise, Chain: both})
 		}},
 		{4, "activates epoch 2 with a promise for 1", func(s *story) {
-			s.persist(sequencer.Reconfigure(second))
+			s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
 			s.write(2, shard.Record{Kind: shard.RecordActivate, Epoch: 2, Lineage: shard.Lineage{{Epoch: 1}, {Epoch: 2, Seqno: 1}}, Cut: 1})
 		}},
 		{4, "sends Ack of epoch 1", func(s *story) {
@@ -282,7 +282,7 @@ func TestPromises(t *testing.T) {
 			s.Works(2, &shard.Work{Shard: 1, Key: []byte("k")}, Moment{}, false)
 		}},
 		{4, "answers a wedge with promise 2", func(s *story) {
-			s.persist(sequencer.Reconfigure(second))
+			s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
 			s.write(2, shard.Record{Kind: shard.RecordPromise, Chain: both})
 			s.message(2, shard.Message{Kind: shard.MsgWedged, Epoch: 2, Active: 1, Last: 1})
 		}},
@@ -372,7 +372,7 @@ func TestPositions(t *testing.T) {
 		}},
 		{5, "the register of node 1", func(s *story) {
 			c := contentsOf{}
-			e := s.persist(sequencer.Reconfigure(second))
+			e := s.persist(sequencer.Reconfigure(second, sequencer.Reason{}))
 			apply(s.t, machine(s.t, c), e)
 			delete(c, "r")
 			s.work(1, e)

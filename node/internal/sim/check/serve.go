@@ -34,6 +34,9 @@ func (c *Checker) Works(n shard.NodeID, w *shard.Work, came Moment, stale bool) 
 	id := uint64(w.Shard)
 	nd, t := c.nodes[n], c.truth(id)
 	r, l := nd.durable[id], nd.lives[id]
+	if w.Clear || w.Part != nil {
+		return
+	}
 	if r == nil || l == nil {
 		c.fail(5, id, n, "node %d serves a shard that it does not host", n)
 		return
@@ -41,7 +44,7 @@ func (c *Checker) Works(n shard.NodeID, w *shard.Work, came Moment, stale bool) 
 	switch {
 	case stale:
 		return
-	case r.promised > r.active:
+	case r.promised > r.active && (w.Entry == nil || nd.memory[id].lineage == nil): // a learner commits as well
 		c.fail(4, id, n, "node %d commits or reads in epoch %d, and has durably promised %d", n, r.active, r.promised)
 		return
 	case w.Entry == nil && r.active < came.activated:
@@ -51,6 +54,9 @@ func (c *Checker) Works(n shard.NodeID, w *shard.Work, came Moment, stale bool) 
 		return
 	}
 	seqno := uint64(w.Entry.Seqno())
+	if l.filled > 0 && seqno == l.filled+1 && !r.void {
+		l.given, l.filled = l.filled, 0
+	}
 	switch {
 	case seqno != l.given+1:
 		c.fail(5, id, n, "node %d applies entry %d after %d", n, seqno, l.given)
@@ -77,6 +83,21 @@ func (c *Checker) Applied(n shard.NodeID, id shard.ID, seqno shard.Seqno, got sh
 	}
 }
 
+// Clears tells that a node takes all contents of a shard away, for a snapshot to come.
+func (c *Checker) Clears(n shard.NodeID, id shard.ID) {
+	l := c.nodes[n].lives[uint64(id)]
+	l.shown, l.waits = 0, 0
+	if r := c.nodes[n].durable[uint64(id)]; r == nil || !r.void && !c.nodes[n].memory[uint64(id)].void {
+		c.fail(5, uint64(id), n, "node %d takes away what it has of a history that it has not given up", n)
+	}
+}
+
+// Fills tells that the contents of a shard at a node are a whole snapshot, at this position.
+func (c *Checker) Fills(n shard.NodeID, id shard.ID, position shard.Seqno, stored iter.Seq2[[]byte, []byte]) {
+	c.nodes[n].lives[uint64(id)].filled = uint64(position)
+	c.Shows(n, id, position, stored)
+}
+
 // Shows tells the contents of a shard at a node, after a commit at the position applied.
 func (c *Checker) Shows(n shard.NodeID, id shard.ID, applied shard.Seqno, stored iter.Seq2[[]byte, []byte]) {
 	t, l := c.truth(uint64(id)), c.nodes[n].lives[uint64(id)]
@@ -93,7 +114,7 @@ func (c *Checker) Shows(n shard.NodeID, id shard.ID, applied shard.Seqno, stored
 		return
 	case got.applied < l.shown:
 		c.fail(5, t.id, n, "contents of node %d fall from %d to %d", n, l.shown, got.applied)
-	case got.applied > l.given:
+	case got.applied > max(l.given, l.filled, l.waits):
 		c.fail(5, t.id, n, "contents of node %d are at %d, and committed is %d", n, got.applied, l.given)
 	}
 	l.shown = got.applied

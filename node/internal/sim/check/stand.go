@@ -27,13 +27,19 @@ func (c *Checker) Stands(n shard.NodeID, s *shard.Standing) {
 		return
 	}
 	m, d, l := nd.memory[id], nd.durable[id], nd.lives[id]
-	if m == nil || d == nil || l == nil {
+	if d == nil {
+		d = &replica{} // a learner, whose promise is not durable yet
+	}
+	if m == nil || l == nil {
 		c.fail(4, id, n, "node %d hosts a replica of which its disk knows nothing", n)
 		return
 	}
 	c.decided(teller{"the memory of node", uint64(n)}, foreign(s.Configuration))
 	epoch, active := uint64(s.Configuration.Epoch), uint64(s.Active)
 	last, durable, commit := uint64(s.Last), uint64(s.Durable), uint64(s.Commit)
+	if l.filled > 0 && commit >= l.filled && !d.void {
+		l.given, l.filled = max(l.given, l.filled), 0
+	}
 	switch {
 	case epoch != m.promised || epoch < d.promised:
 		c.fail(4, id, n, "node %d goes by epoch %d, and has promised %d, durably %d", n, epoch, m.promised, d.promised)
@@ -65,7 +71,7 @@ func (c *Checker) synced(n shard.NodeID, t *truth, m *replica, epoch uint64) {
 	}
 	behind := false
 	for _, member := range conf.members {
-		if o := c.nodes[shard.NodeID(member)].holds(t.id); behind && o != nil && o.active == epoch &&
+		if o := c.nodes[shard.NodeID(member)].holds(t.id); behind && o != nil && o.active == epoch && !o.learned &&
 			(o.history.last() > m.history.last() || !o.history.agrees(m.history, o.history.last())) {
 			c.fail(2, t.id, n, "node %d is synced with entries up to %d, and node %d behind it has other ones, up to %d", n, m.history.last(), member, o.history.last())
 		}

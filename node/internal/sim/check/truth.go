@@ -23,7 +23,7 @@ type truth struct {
 
 func newTruth(conf, next shard.Configuration) *truth {
 	t := &truth{id: uint64(conf.Shard), model: newModel(foreign(next))}
-	t.initial.register = registerDigest(t.model.chain, t.model.recorded)
+	t.initial.register = t.model.registerSum
 	t.decide(foreign(conf))
 	for _, m := range conf.Members {
 		t.reach[0][m] = 0

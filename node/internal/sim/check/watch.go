@@ -11,7 +11,7 @@ func (c *Checker) Takes(n shard.NodeID, m *shard.Message) {
 		return
 	}
 	last := uint64(m.Entries[len(m.Entries)-1].Seqno())
-	if m.Kind == shard.MsgAppend && m.Link == l.link || m.Kind == shard.MsgHandBack && m.Link.Ask == l.connect {
+	if m.Kind == shard.MsgFed || m.Kind == shard.MsgAppend && m.Link == l.link || m.Kind == shard.MsgHandBack && m.Link.Ask == l.connect {
 		l.offered = max(l.offered, last)
 	}
 }
@@ -34,7 +34,7 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 	}
 	switch m.Kind {
 	case shard.MsgConnect, shard.MsgConnected, shard.MsgInherit, shard.MsgHandBack, shard.MsgAppend, shard.MsgAck,
-		shard.MsgFence, shard.MsgFenced, shard.MsgFetched:
+		shard.MsgFence, shard.MsgFenced, shard.MsgFetched, shard.MsgFollow, shard.MsgFed, shard.MsgFollowed:
 		if epoch < r.promised {
 			c.fail(4, id, n, "node %d sends %v of epoch %d, and has durably promised %d", n, m.Kind, epoch, r.promised)
 		}
@@ -58,6 +58,23 @@ func (c *Checker) Sends(n shard.NodeID, m *shard.Message) {
 		}
 	case shard.MsgAppend:
 		c.committed(n, t, m)
+	case shard.MsgFollow:
+		if epoch > r.promised {
+			c.fail(4, id, n, "node %d learns in epoch %d, and has durably promised %d", n, epoch, r.promised)
+		}
+	case shard.MsgFed:
+		c.committed(n, t, m)
+		if r.active != epoch {
+			c.fail(4, id, n, "node %d feeds a learner in epoch %d, and is durably active in %d", n, epoch, r.active)
+		}
+	case shard.MsgFollowed:
+		if uint64(m.Last) > r.history.last() {
+			c.fail(5, id, n, "node %d has learned up to %d, and has durable %d", n, m.Last, r.history.last())
+		}
+	case shard.MsgPart:
+		if uint64(m.Last) > t.history.last() {
+			c.fail(5, id, n, "node %d sends a snapshot at %d, and persistent is %d", n, m.Last, t.history.last())
+		}
 	case shard.MsgWedged:
 		c.wedged(n, r, c.nodes[n].memory[id], m)
 	}
@@ -104,6 +121,11 @@ func (c *Checker) wedged(n shard.NodeID, r, memory *replica, m *shard.Message) {
 		c.fail(4, id, n, "node %d denies a replica that it has", n)
 	case epoch > r.promised:
 		c.fail(4, id, n, "node %d answers a wedge with promise %d, and has durably promised %d", n, epoch, r.promised)
+	case memory.learned:
+		// Its history moves, by what counts for nothing yet.
+		if active != r.active || last > max(r.history.last(), memory.history.last()) {
+			c.fail(4, id, n, "node %d answers a wedge with (%d, %d) as a learner, and has durable (%d, %d)", n, active, last, r.active, r.history.last())
+		}
 	case memory.active < epoch && (active != r.active || last != r.history.last()):
 		// Its history stands still.
 		c.fail(4, id, n, "node %d answers a wedge with (%d, %d), and has durable (%d, %d)", n, active, last, r.active, r.history.last())
@@ -121,6 +143,28 @@ func (c *Checker) Newest(id shard.ID) (shard.Epoch, []shard.NodeID) {
 		members = append(members, shard.NodeID(m))
 	}
 	return shard.Epoch(conf.epoch), members
+}
+
+// Held reports whether the nodes that are left have, for the newest configuration of a shard, all that was ever persistent: going
+// back from it, a member of the first that any of those left was ACTIVE in, and one of each before that.
+func (c *Checker) Held(id shard.ID, left func(shard.NodeID) bool) bool {
+	t := c.truth(uint64(id))
+	for e := len(t.decided); e > 0; e-- {
+		some := false
+		for _, m := range t.decided[e-1].members {
+			if !left(shard.NodeID(m)) {
+				continue
+			}
+			some = true
+			if r := c.nodes[shard.NodeID(m)].durable[t.id]; r != nil && r.active >= uint64(e) {
+				return true
+			}
+		}
+		if !some {
+			return false
+		}
+	}
+	return false
 }
 
 // Promised is the newest epoch of a shard that a node has learned of and given to its log.

@@ -45,7 +45,7 @@ func newModel(b Bounds) *model {
 	m.register = m.genesis.InitialRegister(1)
 	m.options = engine.Options{
 		Genesis:      m.genesis,
-		Replica:      shard.Options{MessageBytes: 1 << 20, InFlightBytes: 1 << 20, WaitingReads: maxReads},
+		Replica:      shard.Options{MessageBytes: 1 << 20, InFlightBytes: 1 << 20, WaitingReads: maxReads, KeepBytes: 1 << 20},
 		SuspectTicks: never, GraceTicks: never, ReportTicks: never, SessionTicks: never,
 	}
 	if b.Small {

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"encoding/binary"
 	"fmt"
+	"maps"
 
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
@@ -21,6 +23,8 @@ func Genesis(cluster string, n int, members ...shard.NodeID) *sequencer.Genesis 
 type History struct {
 	shard.Stored
 	Shard shard.ID
+	// Base is what the contents hold of the history up to Start, where it began with a snapshot.
+	Base map[string]string
 }
 
 // NewHistory begins with the first configuration of a shard.
@@ -39,12 +43,12 @@ func (h *History) Clone() *History {
 
 // Put writes a key, with a value of its own for every position and epoch.
 func (h *History) Put(key string) shard.Record {
-	return h.PutValue(key, fmt.Sprintf("%s at %d in %d", key, h.Last()+1, h.Active))
+	return h.PutValue(key, fmt.Sprintf("%s at %d in %d", key, h.Last()+1, h.epoch()))
 }
 
 // PutValue writes a key.
 func (h *History) PutValue(key, value string) shard.Record {
-	e := h.next(h.Active, h.Last(), h.hashAt(h.Last()), key, value)
+	e := h.next(h.epoch(), h.Last(), h.hashAt(h.Last()), key, value)
 	return h.add(shard.Record{Shard: h.Shard, Kind: shard.RecordEntry, Entry: e})
 }
 
@@ -62,7 +66,7 @@ func (h *History) Activate(cut shard.Seqno, keys ...string) shard.Record {
 	r := shard.Record{Shard: h.Shard, Kind: shard.RecordActivate, Epoch: h.Chain.Newest().Epoch, Cut: cut, Hash: hash}
 	last := cut
 	for _, key := range keys {
-		e := h.next(h.Active, last, hash, key, "inherited by "+fmt.Sprint(r.Epoch))
+		e := h.next(h.epoch(), last, hash, key, "inherited by "+fmt.Sprint(r.Epoch))
 		r.Entries = append(r.Entries, e)
 		last, hash = e.Seqno(), e.Hash()
 	}
@@ -73,10 +77,64 @@ func (h *History) Activate(cut shard.Seqno, keys ...string) shard.Record {
 // Again is the record that brings the entries above an applied position along, and so
 // replaces the older records of them.
 func (h *History) Again(applied shard.Seqno) shard.Record {
-	return h.add(shard.Record{
+	r := shard.Record{
 		Shard: h.Shard, Kind: shard.RecordActivate, Epoch: h.Active, Lineage: h.Lineage,
 		Cut: applied, Hash: h.hashAt(applied), Entries: append([]shard.Entry(nil), h.Entries[applied-h.Start:]...),
+	}
+	if h.Active == 0 {
+		r.Kind = shard.RecordFollow
+	}
+	return h.add(r)
+}
+
+// GiveUp is the record that gives up the history, for a snapshot to come.
+func (h *History) GiveUp() shard.Record {
+	h.Base = nil
+	return h.add(shard.Record{Shard: h.Shard, Kind: shard.RecordFollow})
+}
+
+// Begin is the record that begins the history where a snapshot of another replica stands, whose history is donor.
+func (h *History) Begin(donor *History) shard.Record {
+	h.Base = donor.Values()
+	return h.add(shard.Record{
+		Shard: h.Shard, Kind: shard.RecordFollow, Lineage: donor.Lineage, Cut: donor.Last(), Hash: donor.hashAt(donor.Last()),
 	})
+}
+
+// Follow cuts the history, as one does that learns from another, and takes over entries that write the given keys.
+func (h *History) Follow(cut shard.Seqno, keys ...string) shard.Record {
+	hash := h.hashAt(cut)
+	r := shard.Record{Shard: h.Shard, Kind: shard.RecordFollow, Lineage: h.Lineage, Cut: cut, Hash: hash}
+	for last := cut; len(keys) > 0; keys = keys[1:] {
+		e := h.next(h.epoch(), last, hash, keys[0], "followed")
+		r.Entries = append(r.Entries, e)
+		last, hash = e.Seqno(), e.Hash()
+	}
+	return h.add(r)
+}
+
+// Values is what the contents hold when all of the history is applied.
+func (h *History) Values() map[string]string {
+	values := maps.Clone(h.Base)
+	if values == nil {
+		values = map[string]string{}
+	}
+	for _, e := range h.Entries {
+		c, err := shard.DecodeCommand(e.Command())
+		if err != nil {
+			panic(err)
+		}
+		values[string(c.Key)] = string(c.Value)
+	}
+	return values
+}
+
+// epoch is that of the next entry.
+func (h *History) epoch() shard.Epoch {
+	if h.Void() {
+		return h.Active
+	}
+	return h.Lineage[len(h.Lineage)-1].Epoch
 }
 
 func (h *History) next(epoch shard.Epoch, last shard.Seqno, hash uint64, key, value string) shard.Entry {
@@ -99,6 +157,53 @@ func (h *History) add(r shard.Record) shard.Record {
 	return r
 }
 
+// CheckContents compares contents with the whole history that they should hold, or with nothing where there is none.
+func CheckContents(c shard.Contents, m *shard.Machine, h *History) error {
+	if h.Void() {
+		return c.Scan(nil, func(key, _ []byte) error {
+			return fmt.Errorf("shard %d: the contents hold the key %q, and the replica has no history", h.Shard, key)
+		})
+	}
+	for key, value := range h.Values() {
+		if r, err := m.Read([]byte(key)); err != nil || string(r.Value) != value {
+			return fmt.Errorf("shard %d: %q is %q, %v: want %q", h.Shard, key, r.Value, err, value)
+		}
+	}
+	return nil
+}
+
+// Take brings the contents of a snapshot into m, in parts of about size bytes, as one node takes them from another; between is called
+// after each, with what is still to come.
+func Take(s shard.Snapshot, m *shard.Machine, size int, between func(more bool) error) error {
+	for p := (&shard.Part{}); !p.Done; {
+		var err error
+		if p, err = shard.ReadPart(s, shard.Export{After: lastKey(p)}, size); err != nil {
+			return err
+		}
+		if err := m.Fill(p); err != nil {
+			return err
+		}
+		if err := between(!p.Done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastKey is the last key in a part: keys and values follow each other, each with its length.
+func lastKey(p *shard.Part) (last []byte) {
+	for b := p.Data; len(b) > 0; {
+		for i := range 2 {
+			n, size := binary.Uvarint(b)
+			if i == 0 {
+				last = b[size:][:n]
+			}
+			b = b[size:][n:]
+		}
+	}
+	return last
+}
+
 // Machine opens the state machine of a shard over its contents.
 func Machine(g *sequencer.Genesis, id shard.ID, c shard.Contents) (*shard.Machine, error) {
 	return shard.OpenMachine(c, g.InitialRegister(id), sequencer.DecodeRegister)
@@ -106,6 +211,9 @@ func Machine(g *sequencer.Genesis, id shard.ID, c shard.Contents) (*shard.Machin
 
 // Apply applies entries and commits them.
 func Apply(m *shard.Machine, entries []shard.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	for _, e := range entries {
 		if _, err := m.Apply(e); err != nil {
 			return err

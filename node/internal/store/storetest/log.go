@@ -174,7 +174,7 @@ func testBrokenHistory(f *fixture) {
 		"another's":   func() shard.Record { r := f.histories[2].Clone().Promise(5); r.Shard = 1; return r },
 		"unknown":     func() shard.Record { r := h.Clone().Put("b"); r.Shard = 5; return r },
 		"cut too far": func() shard.Record { r := h.Clone().Again(1); r.Cut = 2; return r },
-		"epoch 0":     func() shard.Record { c := h.Clone(); c.Active = 0; return c.Put("b") },
+		"epoch 0":     func() shard.Record { c := h.Clone(); c.Active, c.Lineage = 0, nil; return c.Put("b") },
 		"no kind":     func() shard.Record { return shard.Record{Shard: 1} },
 	} {
 		f.Run(name, func(t *testing.T) {
@@ -206,6 +206,12 @@ func testFailsForGood(f *fixture) {
 	}
 	if _, err := f.s.Trim(); err == nil {
 		f.Error("Trim works after a failed Append")
+	}
+	if err := f.s.Flush(); err == nil {
+		f.Error("Flush works after a failed Append")
+	}
+	if _, err := f.s.Snapshot(1); err == nil {
+		f.Error("Snapshot works after a failed Append")
 	}
 	f.crash()
 	f.append(h.Put("good"))

@@ -39,6 +39,15 @@ func Run(t *testing.T, make func(t *testing.T) Directory) {
 		"TrimAfterCut":          testTrimAfterCut,
 		"TrimInherited":         testTrimInherited,
 		"TrimBesideAppend":      testTrimBesideAppend,
+		"Clear":                 testClear,
+		"ClearTheLastShard":     testClearLastShard,
+		"Snapshot":              testSnapshot,
+		"SnapshotBesideWrite":   testSnapshotBesideWrite,
+		"Flush":                 testFlush,
+		"Learner":               testLearner,
+		"TakeInterrupted":       testTakeInterrupted,
+		"TakeBesideTrim":        testTakeBesideTrim,
+		"TrimHeldByLearner":     testTrimHeldByLearner,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,19 +154,7 @@ func (f *fixture) checkMachine(h *History) *shard.Machine {
 		f.Fatalf("shard %d: entries are stored from %d on, and the contents reach up to %d", h.Shard, stored.Start, applied)
 	}
 	f.check(Apply(m, stored.Entries))
-	want := map[string]string{}
-	for _, e := range h.Entries {
-		c, err := shard.DecodeCommand(e.Command())
-		f.check(err)
-		want[string(c.Key)] = string(c.Value)
-	}
-	for key, value := range want {
-		r, err := m.Read([]byte(key))
-		f.check(err)
-		if string(r.Value) != value {
-			f.Fatalf("shard %d: %s is %q, want %q", h.Shard, key, r.Value, value)
-		}
-	}
+	f.check(CheckContents(f.s.Contents(h.Shard), m, h))
 	return m
 }
 

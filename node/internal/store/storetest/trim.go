@@ -135,7 +135,7 @@ func (f *fixture) apply(h *History, upTo shard.Seqno) *shard.Machine {
 	f.Helper()
 	m := f.machine(h.Shard)
 	applied, _ := m.Applied()
-	f.check(Apply(m, h.Entries[applied:max(applied, upTo)]))
+	f.check(Apply(m, h.Entries[applied-h.Start:max(applied, upTo)-h.Start]))
 	return m
 }
 

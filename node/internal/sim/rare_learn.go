@@ -1,0 +1,63 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/ringward/ringward/shard"
+)
+
+// follows sees a learner adopt a history, or give up its own.
+func (r *rare) follows(n *node, v *replicaView, rec *shard.Record) {
+	switch {
+	case len(rec.Lineage) == 0:
+		if v.conf.Has(n.id) {
+			r.saw(snapshotAtMember)
+		}
+		v.void, v.last, v.commit, v.proposals = true, 0, 0, nil
+		return
+	case v.void:
+		v.commit = rec.Cut
+	case rec.Cut < v.last:
+		r.saw(learnerCut)
+	}
+	v.proposals = slices.DeleteFunc(v.proposals, func(s shard.Seqno) bool { return s > rec.Cut })
+	v.void, v.last = false, rec.Cut+shard.Seqno(len(rec.Entries))
+}
+
+// grows sees a decision that appends a node.
+func (r *rare) grows(c shard.Configuration) {
+	_, before := r.w.check.Newest(c.Shard)
+	added := slices.DeleteFunc(slices.Clone(c.Members), func(m shard.NodeID) bool { return slices.Contains(before, m) })
+	if len(c.Members) <= len(before) || len(added) == 0 {
+		return
+	}
+	if r.replica(r.w.node(added[0]), c.Shard).active > 0 {
+		r.saw(memberReturns)
+	} else {
+		r.saw(learnerAppended)
+	}
+}
+
+// learning sees what a learner and its source tell each other.
+func (r *rare) learning(n *node, v *replicaView, m *shard.Message) {
+	switch m.Kind {
+	case shard.MsgFed:
+		if len(m.Lineage) > 0 && m.Commit < v.commit {
+			r.saw(learnerPastTail)
+		}
+		if len(m.Entries) > 0 {
+			v.learned = m.Number
+		}
+	case shard.MsgCompacted:
+		switch {
+		case v.void:
+			r.saw(snapshotGone)
+		case m.Number == v.learned:
+			r.saw(learnerBehind)
+		}
+	case shard.MsgPart:
+		if len(m.Key) > 0 {
+			r.saw(snapshotInParts)
+		}
+	}
+}

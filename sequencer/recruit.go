@@ -1,0 +1,215 @@
+package sequencer
+
+import (
+	"slices"
+
+	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
+)
+
+// Recruiter brings a shard that lost members back to its strength: it finds a node, has it recorded in the register as the
+// learner, has it learn, and appends it at the tail once it has caught up. It works at the head of the sequencer
+// shard. One learner is recorded at a time, so no two race; what counts is the register alone.
+//
+// A node that was dropped may come back at once: it has most of what there is. Another one is looked for only after a
+// while, since short outages end. Who is dropped again and again waits ever longer.
+type Recruiter struct {
+	// Reason is what its decisions are recorded with. The caller keeps the time in it.
+	Reason Reason
+
+	opt     RecruiterOptions
+	numbers *shard.Numbers
+	now     int
+
+	newest shard.Configuration // what follows is about this one
+	since  int                 // the tick from which it has lacked a member; 0: it lacks none
+	// node is the learner, or one that is asked whether it could be; heardAt when it answered last, or was asked first.
+	node     shard.NodeID
+	number   shard.Number
+	turnedAt int // when it was asked first
+	heardAt  int
+	there    bool // it has answered
+	ready    bool // it has caught up
+	// last and taken are how far it is, as it said; movedAt is when it said something else before.
+	last, taken shard.Seqno
+	movedAt     int
+
+	proposed   *Register // the register for which a command was proposed last, and when
+	proposedAt int
+	resting    map[shard.NodeID]int // until when a node is not asked
+	members    map[shard.NodeID]membership
+	vain       map[shard.NodeID]vain
+}
+
+// membership is what a node was in for, and how that ended.
+type membership struct {
+	since int // when it became a member, as far as this head knows
+	wait  int // for how long it was kept out when it was dropped last; 0: never
+}
+
+// vain is a node that was asked, and did not become a member: others have their turn first.
+type vain struct{ until, rest int }
+
+// RecruiterOptions are in ticks, but for Members.
+type RecruiterOptions struct {
+	Members int // as many as the shard should have
+	Regrow  int // for how long it lacks a member before a node that was none is looked for; 0: nobody is recruited
+	Rejoin  int // for how long a member that was dropped for the first time has to wait
+	Silence int // after how long without an answer a node is given up
+}
+
+const (
+	recruitEvery = 2 // ticks between two askings
+	// stuckAfter is after how long without a step forward a learner is given up, in times of Silence.
+	stuckAfter = 3
+	// mostVain bounds the rest of a node that is asked in vain, in times of Silence.
+	mostVain = 256
+	maxWait  = 6 // bounds the wait of a dropped node, in times of Regrow
+	// soundAfter is how much longer than it was kept out a node must have been a member to be as good as any other.
+	soundAfter = 4
+)
+
+// NewRecruiter knows of no shard yet.
+func NewRecruiter(opt RecruiterOptions, numbers *shard.Numbers) *Recruiter {
+	return &Recruiter{opt: opt, numbers: numbers, resting: map[shard.NodeID]int{}, members: map[shard.NodeID]membership{}, vain: map[shard.NodeID]vain{}}
+}
+
+// Answer takes a MsgRecruited.
+func (r *Recruiter) Answer(m shard.Message) {
+	if m.From != r.node || m.Number != r.number || m.Epoch > r.newest.Epoch {
+		return
+	}
+	r.heardAt, r.there, r.ready = r.now, true, m.Synced && m.Epoch == r.newest.Epoch
+	r.vain[r.node] = vain{rest: r.vain[r.node].rest} // its turn has come again
+	if m.Last != r.last || m.Base != r.taken {
+		r.last, r.taken, r.movedAt = m.Last, m.Base, r.now
+	}
+}
+
+// choice names the best node that is not to be left out; one that was a member in the beginning, where home is set.
+type choice = func(home bool, out func(shard.NodeID) bool) (shard.NodeID, bool)
+
+// Tick passes one unit of time. It returns what to send, and the command to propose, if one is due.
+func (r *Recruiter) Tick(reg *Register, choose choice) ([]shard.Message, *shard.Command) {
+	r.now++
+	r.enter(reg.Chain.Newest())
+	if r.opt.Regrow == 0 || reg.Activated != r.newest.Epoch && !mutant.On(mutant.LearnerAtOnce) {
+		return nil, nil
+	}
+	if len(r.newest.Members) >= r.opt.Members {
+		if r.since = 0; reg.Learner != 0 {
+			return nil, r.propose(reg, Recruit(r.newest, 0))
+		}
+		r.turn(0)
+		return nil, nil
+	}
+	if r.since == 0 {
+		r.since = r.now
+	}
+	switch {
+	case reg.Learner != 0 && r.vain[reg.Learner].until > r.now:
+		return nil, r.propose(reg, Recruit(r.newest, 0)) // it was given up
+	case reg.Learner != 0:
+		if r.node != reg.Learner {
+			r.turn(reg.Learner)
+		}
+	case r.node == 0:
+		n, ok := r.choose(choose)
+		if !ok {
+			return nil, nil
+		}
+		r.turn(n)
+	}
+	return r.ask(reg, choose)
+}
+
+// choose names the next to ask.
+func (r *Recruiter) choose(choose choice) (shard.NodeID, bool) {
+	home := r.now-r.since < r.opt.Regrow
+	rests := func(n shard.NodeID) bool { return r.resting[n] > r.now }
+	n, ok := choose(home, func(n shard.NodeID) bool { return rests(n) || r.vain[n].until > r.now })
+	if !ok {
+		n, ok = choose(home, rests) // nobody else is there to have a turn
+	}
+	return n, ok
+}
+
+// enter takes note of who was dropped by a decision.
+func (r *Recruiter) enter(newest shard.Configuration) {
+	if newest.Epoch == r.newest.Epoch {
+		return
+	}
+	for _, m := range newest.Members {
+		if !r.newest.Has(m) {
+			delete(r.vain, m)
+			r.members[m] = membership{since: r.now, wait: r.members[m].wait}
+		}
+	}
+	for _, m := range r.newest.Members {
+		if newest.Has(m) {
+			continue
+		}
+		was := r.members[m]
+		if r.now-was.since > soundAfter*was.wait {
+			was.wait = 0
+		}
+		was.wait = min(max(2*was.wait, r.opt.Rejoin), max(maxWait*r.opt.Regrow, r.opt.Rejoin))
+		r.members[m], r.resting[m] = was, r.now+was.wait
+	}
+	r.newest, r.since = newest, 0
+	r.turn(0)
+}
+
+// turn to another node, or to none.
+func (r *Recruiter) turn(n shard.NodeID) {
+	r.node, r.there, r.ready = n, false, false
+	r.turnedAt, r.heardAt, r.movedAt = r.now, r.now, r.now
+	if n != 0 {
+		r.number = r.numbers.Next()
+	}
+}
+
+// ask goes on with the node.
+func (r *Recruiter) ask(reg *Register, choose choice) ([]shard.Message, *shard.Command) {
+	silence, recorded := r.opt.Silence, reg.Learner == r.node
+	if !recorded && !r.there {
+		silence /= 4 // whether it is there is soon told
+	}
+	switch {
+	case r.now-r.heardAt > silence || r.now-r.movedAt > stuckAfter*r.opt.Silence:
+		// Longer than it was tried, and ever longer: others have their turn before it has another.
+		rest := min(max(r.opt.Regrow, 2*(r.now-r.turnedAt), 2*r.vain[r.node].rest), mostVain*r.opt.Silence)
+		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
+		r.turn(0)
+		if recorded {
+			return nil, r.propose(reg, Recruit(r.newest, 0))
+		}
+		return nil, nil
+	case recorded && (r.ready && r.fits(choose) || mutant.On(mutant.LearnerAtOnce)):
+		members := append(slices.Clone(r.newest.Members), r.node)
+		return nil, r.propose(reg, Reconfigure(shard.Configuration{Shard: r.newest.Shard, Epoch: r.newest.Epoch + 1, Members: members}, r.Reason))
+	case !recorded && r.there:
+		return nil, r.propose(reg, Recruit(r.newest, r.node))
+	case r.now%recruitEvery == 0:
+		return []shard.Message{{
+			Kind: shard.MsgRecruit, Shard: r.newest.Shard, Epoch: r.newest.Epoch, To: r.node, Number: r.number,
+			Synced: recorded, Chain: reg.Chain,
+		}}, nil
+	}
+	return nil, nil
+}
+
+// fits reports whether the node is still one that may become a member: other shards may have grown since it was chosen.
+func (r *Recruiter) fits(choose choice) bool {
+	_, ok := choose(false, func(n shard.NodeID) bool { return n != r.node })
+	return ok
+}
+
+// propose lets a command pass, unless one is under way for the same state of the register.
+func (r *Recruiter) propose(reg *Register, c shard.Command) *shard.Command {
+	if r.proposed == reg && r.now-r.proposedAt <= r.opt.Silence {
+		return nil
+	}
+	r.proposed, r.proposedAt = reg, r.now
+	return &c
+}

@@ -1,0 +1,133 @@
+package shard
+
+import (
+	"slices"
+
+	"github.com/ringward/ringward/shard/mutant"
+)
+
+// follower is a learner as the tail sees it. What it acknowledges moves nothing but the sending.
+type follower struct {
+	node        NodeID
+	number      Number  // of its latest MsgFollow
+	acked       Seqno   // up to where it has the history
+	fed         bool    // entries are sent; else it takes in a snapshot that stands at acked
+	next        Seqno   // the next entry to send
+	outstanding []Seqno // the last entries of the messages that it has not acknowledged
+	heardAt     int
+}
+
+const (
+	// maxFollowers bounds those that a tail feeds: one learns at a time, and another may just have been given up.
+	maxFollowers = 4
+	// maxOutstanding bounds the messages on their way to one.
+	maxOutstanding = 4
+	// followerPatience is after how many ticks of silence it is forgotten.
+	followerPatience = 256
+	// feedEvery is the time between two signs of life for it, in ticks.
+	feedEvery = 4
+)
+
+func (r *Replica) onFollow(m Message) {
+	if !r.isActive() || r.conf.Tail() != r.opt.Self || r.conf.Has(m.From) {
+		return
+	}
+	if slices.ContainsFunc(r.followers, func(f follower) bool { return f.node == m.From && f.number >= m.Number }) {
+		return
+	}
+	// The whole history counts, not what of it is known to be committed: a restarted tail has forgotten how far that went, and
+	// what the learner has applied may go further.
+	cut := r.stored.Lineage.CommonPrefix(r.last(), m.Lineage, m.Last)
+	if mutant.On(mutant.LearnerCutAtCommit) {
+		cut = min(cut, r.commit)
+	}
+	if mutant.On(mutant.LearnerTrusted) {
+		cut = min(r.last(), m.Last)
+	}
+	// Who has no history has contents that are worth nothing, and needs others.
+	if cut < r.stored.Start || len(m.Lineage) == 0 {
+		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Number})
+		return
+	}
+	r.followedBy(follower{node: m.From, number: m.Number, acked: cut, fed: true, next: cut + 1})
+	r.send(Message{Kind: MsgFed, To: m.From, Number: m.Number, Lineage: r.stored.Lineage, Cut: cut, Last: cut, Commit: r.commit})
+}
+
+// followedBy notes a follower, instead of what was known of the same node.
+func (r *Replica) followedBy(f follower) {
+	r.followers = slices.DeleteFunc(r.followers, func(o follower) bool { return o.node == f.node })
+	if len(r.followers) == maxFollowers {
+		r.followers = slices.Delete(r.followers, 0, 1)
+	}
+	f.heardAt = r.ticks
+	r.followers = append(r.followers, f)
+}
+
+// kept is the position behind which entries are to be kept for those who follow, or take in a snapshot.
+func (r *Replica) kept() Seqno {
+	kept := MaxSeqno
+	for i := range r.followers {
+		kept = min(kept, r.followers[i].acked)
+	}
+	return kept
+}
+
+func (r *Replica) follower(m Message) *follower {
+	for i := range r.followers {
+		if f := &r.followers[i]; f.node == m.From && f.number == m.Number {
+			return f
+		}
+	}
+	return nil
+}
+
+func (r *Replica) onFollowed(m Message) {
+	f := r.follower(m)
+	if f == nil {
+		return
+	}
+	f.heardAt = r.ticks
+	f.acked = max(f.acked, min(m.Last, r.last()))
+	f.outstanding = slices.DeleteFunc(f.outstanding, func(s Seqno) bool { return s <= m.Last })
+	if mutant.On(mutant.LearnerCommits) {
+		r.durable = max(r.durable, min(m.Last, r.last()))
+	}
+}
+
+// feed sends the learners what is committed and they have not been sent.
+func (r *Replica) feed() {
+	for i := 0; i < len(r.followers); i++ {
+		f := &r.followers[i]
+		end := r.commit
+		if mutant.On(mutant.LearnerCommits) {
+			end = r.last()
+		}
+		for f.fed && f.next <= end && len(f.outstanding) < maxOutstanding {
+			if f.next <= r.stored.Start {
+				r.send(Message{Kind: MsgCompacted, To: f.node, Number: f.number})
+				r.followers = slices.Delete(r.followers, i, i+1)
+				i--
+				break
+			}
+			entries := r.entries(f.next, end)
+			r.feedTo(f, entries)
+			f.next += Seqno(len(entries))
+			f.outstanding = append(f.outstanding, f.next-1)
+		}
+	}
+}
+
+func (r *Replica) feedTo(f *follower, entries []Entry) {
+	r.send(Message{Kind: MsgFed, To: f.node, Number: f.number, Last: f.next - 1, Commit: r.commit, Entries: entries})
+}
+
+func (r *Replica) tickFollowers() {
+	r.followers = slices.DeleteFunc(r.followers, func(f follower) bool { return r.ticks-f.heardAt > followerPatience })
+	if r.ticks%feedEvery == 0 {
+		for i := range r.followers {
+			if f := &r.followers[i]; f.fed {
+				r.feedTo(f, nil)
+			}
+		}
+	}
+}
