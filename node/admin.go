@@ -70,7 +70,7 @@ func (m *member) replica(self shard.NodeID, st engine.Standing) *adminpb.Replica
 	r := &adminpb.Replica{
 		Configuration: rpc.ConfigurationToProto(st.Configuration), State: rpc.StateToProto(st.State),
 		Synced: st.Synced, Head: st.State == shard.Active && st.Configuration.Head() == self, Held: st.Held, Active: uint64(st.Active),
-		Last: uint64(st.Last), Durable: uint64(st.Durable), Commit: uint64(st.Commit), Applied: uint64(m.applier.appliedTo(st.Configuration.Shard)),
+		Last: uint64(st.Last), Durable: uint64(st.Durable), Commit: uint64(st.Commit), Applied: uint64(m.applier.standing.appliedTo(st.Configuration.Shard)),
 		Sequences: uint32(st.Next), Register: rpc.ChainToProto(st.Register.Chain), Activated: uint64(st.Register.Activated),
 	}
 	if st.Err != nil {

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/ringward/ringward/node/internal/store"
@@ -12,16 +11,17 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// applier folds what is persistent into the contents of all shards, and answers. It works beside the
+// applier folds what is persistent into the contents of all shards, takes snapshots in, and answers. It works beside the
 // loop, so that a slow compaction costs latency and no suspicion.
 type applier struct {
+	store    store.Store
 	machines map[shard.ID]*shard.Machine
-	// positions are what the machines have applied, for other goroutines to read.
-	positions map[shard.ID]*atomic.Uint64
-	dirty     map[shard.ID]bool // the shards with new entries in this batch
-	metrics   *telemetry.Metrics
-	inbox     *inbox
-	fail      func(error)
+	standing *standing
+	dirty    map[shard.ID]bool // the shards with new entries in this batch
+	metrics  *telemetry.Metrics
+	inbox    *inbox
+	flusher  *flusher
+	fail     func(error)
 
 	tasks *queue[shard.Work]
 	// sessionsEvery is how often the loop is told of the open sessions.
@@ -32,33 +32,42 @@ type applier struct {
 type done func(shard.Result)
 
 func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
+	standing := newStanding()
 	a := &applier{
-		machines: map[shard.ID]*shard.Machine{}, positions: map[shard.ID]*atomic.Uint64{}, dirty: map[shard.ID]bool{}, metrics: m, inbox: b, fail: fail,
-		tasks: newQueue[shard.Work](), sessionsEvery: sessionsEvery,
+		store: s, machines: map[shard.ID]*shard.Machine{}, standing: standing, dirty: map[shard.ID]bool{}, metrics: m, inbox: b,
+		flusher: newFlusher(s, b, standing, fail), fail: fail, tasks: newQueue[shard.Work](), sessionsEvery: sessionsEvery,
 	}
-	for id := range s.Replicas() {
-		machine, err := shard.OpenMachine(s.Contents(id), s.Genesis().InitialRegister(id), sequencer.DecodeRegister)
+	for id, stored := range s.Replicas() {
+		m, err := a.machine(id)
 		if err != nil {
-			return nil, fmt.Errorf("contents of shard %d: %w", id, err)
+			return nil, err
 		}
-		a.machines[id] = machine
-		a.positions[id] = new(atomic.Uint64)
-		a.note(id)
+		seqno, _ := m.Applied()
+		if stored.Void() {
+			standing.empty(id)
+		} else {
+			standing.reached(id, seqno)
+		}
 	}
 	return a, nil
+}
+
+// machine is that of a shard, which may have come to this node just now.
+func (a *applier) machine(id shard.ID) (*shard.Machine, error) {
+	if m := a.machines[id]; m != nil {
+		return m, nil
+	}
+	m, err := shard.OpenMachine(a.store.Contents(id), a.store.Genesis().InitialRegister(id), sequencer.DecodeRegister)
+	if err != nil {
+		return nil, fmt.Errorf("contents of shard %d: %w", id, err)
+	}
+	a.machines[id] = m
+	return m, nil
 }
 
 // register is the register a hosted shard's contents hold.
 func (a *applier) register(id shard.ID) *sequencer.Register {
 	return a.machines[id].Register().(*sequencer.Register)
-}
-
-// appliedTo is the position up to which the contents of a shard hold its history.
-func (a *applier) appliedTo(id shard.ID) shard.Seqno { return shard.Seqno(a.positions[id].Load()) }
-
-func (a *applier) note(id shard.ID) {
-	seqno, _ := a.machines[id].Applied()
-	a.positions[id].Store(uint64(seqno))
 }
 
 // run works until ctx ends, or until an entry cannot be applied: then neither can any after it.
@@ -91,15 +100,7 @@ func (a *applier) run(ctx context.Context) {
 func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply, error) {
 	clear(a.dirty)
 	for _, w := range batch {
-		m := a.machines[w.Shard]
-		var result shard.Result
-		var err error
-		if w.Entry == nil {
-			result, err = m.Read(w.Key)
-		} else {
-			a.dirty[w.Shard] = true
-			result, err = m.Apply(w.Entry)
-		}
+		result, err := a.one(w)
 		if err != nil {
 			return nil, fmt.Errorf("shard %d: %w", w.Shard, err)
 		}
@@ -112,7 +113,8 @@ func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply
 		if err := m.Commit(); err != nil {
 			return nil, fmt.Errorf("shard %d: %w", id, err)
 		}
-		a.note(id)
+		seqno, _ := m.Applied()
+		a.standing.reached(id, seqno)
 	}
 	a.inbox.add(func(n *news) {
 		for id := range a.dirty {
@@ -121,6 +123,40 @@ func (a *applier) work(batch []shard.Work, replies []shard.Reply) ([]shard.Reply
 		}
 	})
 	return replies, nil
+}
+
+// one does one piece of work.
+func (a *applier) one(w shard.Work) (shard.Result, error) {
+	m, err := a.machine(w.Shard)
+	switch {
+	case err != nil:
+		return shard.Result{}, err
+	case w.Entry != nil:
+		a.dirty[w.Shard] = true
+		return m.Apply(w.Entry)
+	case w.Clear:
+		delete(a.dirty, w.Shard)
+		a.standing.empty(w.Shard)
+		return shard.Result{}, m.Clear()
+	case w.Part != nil:
+		return shard.Result{}, a.fill(m, w.Shard, w.Part)
+	}
+	return m.Read(w.Key)
+}
+
+// fill takes in a part of a snapshot. The last counts only once all are on disk, which must not hold up other shards.
+func (a *applier) fill(m *shard.Machine, id shard.ID, p *shard.Part) error {
+	if err := m.Fill(p); err != nil {
+		return err
+	}
+	if !p.Done {
+		a.inbox.add(func(n *news) { n.filled = append(n.filled, filled{shard: id, number: p.Number}) })
+		return nil
+	}
+	seqno, _ := m.Applied()
+	a.standing.filled(id, p.Number)
+	a.flusher.tasks.put([]taken{{number: p.Number, applied: applied{shard: id, seqno: seqno, register: a.register(id)}}})
+	return nil
 }
 
 func (a *applier) tellSessions() {

@@ -32,6 +32,7 @@ type Config struct {
 	HTTPProxy string `key:"http-proxy" doc:"address of an HTTP proxy through which other nodes are reached (CONNECT); empty: directly. The UDP of gossip goes past it"`
 
 	SuspectAfter  time.Duration `key:"suspect-after" doc:"silence after which a node is suspected; touches speed, never safety"`
+	RegrowAfter   time.Duration `key:"regrow-after" doc:"time for which a shard waits for a member that it lost before another node takes its place; 0: nobody does, nor does the member come back"`
 	SessionExpiry time.Duration `key:"session-expiry" doc:"idle time after which a client's session ends"`
 
 	MaxKey           Size `key:"max-key" doc:"longest key"`
@@ -41,6 +42,7 @@ type Config struct {
 	MaxInFlightOps   int  `key:"max-in-flight-ops" doc:"operations of clients on this node that are not yet answered; more wait"`
 	MaxQueuedReads   int  `key:"max-queued-reads" doc:"reads per shard that wait for their fence; more are refused"`
 
+	TransferRate Size `key:"transfer-rate" doc:"bytes per second of each shard that this node takes in as a snapshot; one part of up to 256KiB passes in any case"`
 	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log, preallocated"`
 	LogRetention Size `key:"log-retention" doc:"length of the history log from which on contents are flushed, so that its oldest segments can go"`
 	Memtable     Size `key:"memtable" doc:"memory for contents that are not yet flushed"`
@@ -60,6 +62,7 @@ func Defaults() Config {
 		Ops:              "127.0.0.1:7201",
 		Gossip:           "127.0.0.1:7101",
 		SuspectAfter:     time.Second,
+		RegrowAfter:      10 * time.Second,
 		SessionExpiry:    time.Hour,
 		MaxKey:           4 << 10,
 		MaxValue:         1 << 20,
@@ -67,6 +70,7 @@ func Defaults() Config {
 		MaxInFlightBytes: 64 << 20,
 		MaxInFlightOps:   16384,
 		MaxQueuedReads:   16384,
+		TransferRate:     64 << 20,
 		LogSegment:       64 << 20,
 		LogRetention:     256 << 20,
 		Memtable:         32 << 20,
@@ -110,6 +114,7 @@ func (c *Config) Valid() error {
 	c.validKey(&p)
 
 	between(&p, "suspect-after", c.SuspectAfter, minSuspect, maxDuration)
+	between(&p, "regrow-after", c.RegrowAfter, 0, maxDuration)
 	between(&p, "session-expiry", c.SessionExpiry, time.Second, maxDuration)
 
 	between(&p, "max-key", c.MaxKey, 1, maxKeyLimit)
@@ -121,6 +126,7 @@ func (c *Config) Valid() error {
 	between(&p, "max-in-flight-ops", c.MaxInFlightOps, 1, maxCount)
 	between(&p, "max-queued-reads", c.MaxQueuedReads, 1, maxCount)
 
+	between(&p, "transfer-rate", c.TransferRate, 1, maxSize)
 	between(&p, "log-segment", c.LogSegment, 1<<20, maxMessage)
 	between(&p, "log-retention", c.LogRetention, c.LogSegment, maxSize)
 	between(&p, "memtable", c.Memtable, 1<<20, maxMemtable)

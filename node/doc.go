@@ -4,9 +4,12 @@
 // Every node runs the same few:
 //
 //	loop       steps the protocol of all replicas here; the one place where time enters  (loop.go)
-//	persister  writes the history log, one fsync for all that has gathered             (persist.go)
+//	persister  writes the history log, one fsync for all that has gathered               (persist.go)
 //	trimmer    keeps the log bounded                                                     (persist.go)
 //	applier    folds what is persistent into the contents, and answers                   (apply.go)
+//	flusher    makes snapshots durable that were taken in                                (flush.go)
+//	exporter   reads snapshots for other nodes                                           (export.go)
+//	adopter    makes a new node part of the cluster that it joins, and ends then         (adopt.go)
 //	streams    per peer and client, in package rpc
 //
 // A write takes this way: a stream of package rpc hands the request to the proxy (proxy.go), which puts

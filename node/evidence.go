@@ -103,6 +103,12 @@ func (n *Node) gone(peer shard.NodeID) {
 	}
 }
 
+// ended reports whether there is evidence that the life of a node with that boot count is over. Gossip takes seconds to notice.
+func (n *Node) ended(node shard.NodeID, boot uint64) bool {
+	in := n.incoming.of(node)
+	return in.open == 0 && boot <= in.boot && n.peers.Gone(node)
+}
+
 // lost passes evidence on, in its order among the signs of life.
 func (n *Node) lost(peer shard.NodeID) {
 	if m := n.member.Load(); m != nil {

@@ -12,7 +12,7 @@ import (
 // takes all of it at once, so that batches form by themselves under load and nothing waits without it.
 //
 // It is bounded by what feeds it: operations by the server's limits, messages by the peers'
-// queues, the rest by the number of shards and nodes.
+// queues, parts of snapshots by the exporter's, the rest by the number of shards and nodes.
 type inbox struct {
 	mu   sync.Mutex
 	news news
@@ -25,6 +25,8 @@ type news struct {
 	messages   []shard.Message
 	requests   []shard.Request
 	applied    []applied
+	filled     []filled
+	exported   []exported
 	sessions   []openSessions
 	hints      []shard.Chain
 	heard      []sign
@@ -38,6 +40,18 @@ type applied struct {
 	shard    shard.ID
 	seqno    shard.Seqno
 	register *sequencer.Register
+}
+
+// filled is a part of a snapshot that is in the contents, the last one durably.
+type filled struct {
+	shard  shard.ID
+	number shard.Number
+}
+
+// exported is a part of a snapshot for another node; nil where that snapshot is gone.
+type exported struct {
+	export shard.Export
+	part   *shard.Part
 }
 
 type openSessions struct {
@@ -70,8 +84,10 @@ func (b *inbox) take(old *news) news {
 	clear(old.messages)
 	clear(old.requests)
 	clear(old.calls)
+	clear(old.exported)
 	*old = news{
 		messages: old.messages[:0], requests: old.requests[:0], applied: old.applied[:0], sessions: old.sessions[:0],
+		filled: old.filled[:0], exported: old.exported[:0],
 		hints: old.hints[:0], heard: old.heard[:0], reconnects: old.reconnects[:0], appeared: old.appeared[:0], calls: old.calls[:0],
 	}
 	b.mu.Lock()

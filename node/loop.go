@@ -18,13 +18,16 @@ type loop struct {
 	host   *engine.Host
 	inbox  *inbox
 	tick   time.Duration
-	own    []shard.Message // from this node to itself, taken in the next turn
-	send   []shard.Message // reused
-	spans  spans
-	ticked time.Time      // when the last tick came
-	lost   []shard.NodeID // reused
-	doubts suspicions
-	ended  chan struct{} // closed when run has returned
+	// nodesEvery is after how many ticks the host is told again which nodes there are.
+	nodesEvery uint64
+	own        []shard.Message // from this node to itself, taken in the next turn
+	send       []shard.Message // reused
+	spans      spans
+	ticked     time.Time      // when the last tick came
+	lost       []shard.NodeID // reused
+	doubts     suspicions
+	hosted     map[shard.ID]bool // the shards that have a replica here
+	ended      chan struct{}     // closed when run has returned
 }
 
 // maxTick bounds the time between two ticks; a tick is a part of suspect-after otherwise.
@@ -55,12 +58,16 @@ func (l *loop) run(ctx context.Context) {
 		case <-ticker.C:
 			ticked = true
 		}
+		l.host.Now(uint64(time.Now().UnixMicro()))
 		taken := l.inbox.take(&spare)
 		l.turn(&taken)
 		spare = taken
 		if ticked {
 			l.host.Tick(!l.mayAccuse())
 			l.ticked = time.Now()
+			if ticks%l.nodesEvery == 0 {
+				l.host.Nodes(l.node.candidates())
+			}
 			ticks++
 			l.node.beat(l.member, ticks)
 		}
@@ -93,6 +100,12 @@ func (l *loop) turn(n *news) {
 	}
 	for _, a := range n.applied {
 		l.host.Applied(a.shard, a.seqno, a.register)
+	}
+	for _, f := range n.filled {
+		l.host.Filled(f.shard, f.number)
+	}
+	for _, x := range n.exported {
+		l.host.Exported(x.export, x.part)
 	}
 	for _, c := range n.hints {
 		l.host.Learn(c)
@@ -130,8 +143,23 @@ func (l *loop) signs(signs []sign) {
 			l.host.Heard(s.node, s.stalled)
 		}
 	}
-	if len(l.lost) > 0 && l.mayAccuse() {
+	if len(l.lost) == 0 {
+		return
+	}
+	l.host.Nodes(l.node.candidates())
+	if l.mayAccuse() {
 		l.host.Lost(l.lost)
+	}
+}
+
+// hosts looks for the first record of a replica that is new here.
+func (l *loop) hosts(records []shard.Record) {
+	for _, rec := range records {
+		if !l.hosted[rec.Shard] && rec.Kind == shard.RecordPromise {
+			l.hosted[rec.Shard] = true
+			l.node.metrics.Hosting(l.node.store.Node(), []shard.Configuration{rec.Chain.Newest()})
+			l.node.log.Info("learns a shard", "shard", rec.Shard, "configuration", rec.Chain.Newest())
+		}
 	}
 }
 
@@ -142,6 +170,7 @@ func (l *loop) handle() bool {
 		return false
 	}
 	if len(r.Write) > 0 {
+		l.hosts(r.Write)
 		l.member.persister.write(r.Write)
 	}
 	for _, m := range r.Send {
@@ -159,6 +188,9 @@ func (l *loop) handle() bool {
 	}
 	if len(r.Work) > 0 {
 		l.member.applier.tasks.put(r.Work)
+	}
+	if len(r.Exports) > 0 {
+		l.member.exporter.export(r.Exports)
 	}
 	for _, reply := range r.Replies {
 		reply.Token.(done)(reply.Result)

@@ -17,6 +17,7 @@ type member struct {
 	loop      *loop
 	persister *persister
 	applier   *applier
+	exporter  *exporter
 }
 
 // What no user needs to set.
@@ -28,6 +29,10 @@ const (
 	sessionsEvery = 10 * time.Second
 	// batchBytes bounds the entries in one message between nodes: enough that its cost is theirs.
 	batchBytes = 1 << 20
+	// keepBytes of committed entries are kept in memory for each replica: who is behind by no more needs no snapshot.
+	keepBytes = 1 << 20
+	// nodesEvery is how often it is looked which nodes could become members.
+	nodesEvery = time.Second
 )
 
 // join brings up the replicas, and lets the node take part.
@@ -45,6 +50,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	if m.applier, err = newApplier(n.store, n.metrics, m.inbox, sessionsEvery, n.fail); err != nil {
 		return err
 	}
+	m.exporter = newExporter(n.store, m.inbox, n.log, n.partBytes(), n.fail)
 	recovered := map[shard.ID]engine.Recovered{}
 	hosted := map[shard.ID]bool{}
 	for id, stored := range n.store.Replicas() {
@@ -56,16 +62,21 @@ func (n *Node) join(g *sequencer.Genesis) error {
 		Replica: shard.Options{
 			Self: self, Numbers: shard.NewNumbers(n.store.Boot()),
 			MessageBytes: min(batchBytes, int(n.cfg.MaxMessage)/2), InFlightBytes: int(n.cfg.MaxInFlightBytes), WaitingReads: n.cfg.MaxQueuedReads,
+			KeepBytes: keepBytes, FillBytes: max(1, int(float64(n.cfg.TransferRate)*tick.Seconds())),
 		},
 		SuspectTicks: patience, GraceTicks: int(graceAfterStart / tick), ReportTicks: 2 * patience,
-		SessionTicks: int(n.cfg.SessionExpiry / tick),
+		SessionTicks: int(n.cfg.SessionExpiry / tick), RegrowTicks: int((n.cfg.RegrowAfter + tick - 1) / tick),
+		TickMicros: uint64(tick / time.Microsecond),
 	}, recovered)
 	if err != nil {
 		return fmt.Errorf("replicas of cluster %s: %w", g.Cluster, err)
 	}
-	m.loop = &loop{node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{}), spans: spans{}, doubts: suspicions{boots: map[shard.NodeID]uint64{}}}
+	m.loop = &loop{
+		node: n, member: m, host: host, inbox: m.inbox, tick: tick, ended: make(chan struct{}), spans: spans{},
+		doubts: suspicions{boots: map[shard.NodeID]uint64{}}, hosted: hosted, nodesEvery: uint64(max(1, nodesEvery/tick)),
+	}
 	m.proxy = &proxy{
-		self: self, ring: g.Ring, hosted: hosted, newest: map[shard.ID]shard.Configuration{},
+		self: self, ring: g.Ring, serves: m.applier.standing.serves, newest: map[shard.ID]shard.Configuration{},
 		local:   func(q shard.Request) { m.inbox.add(func(x *news) { x.requests = append(x.requests, q) }) },
 		forward: n.forwarder.Forward,
 	}
@@ -82,10 +93,30 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	n.goroutine(func() { m.persister.run(n.ctx) })
 	n.goroutine(func() { m.persister.runTrim(n.ctx) })
 	n.goroutine(func() { m.applier.run(n.ctx) })
+	n.goroutine(func() { m.applier.flusher.run(n.ctx) })
+	n.goroutine(func() { m.exporter.run(n.ctx) })
 	n.goroutine(func() { m.loop.run(n.ctx) })
 	n.server.SetServing(true)
 	n.log.Info("node belongs to a cluster", "cluster", g.Cluster, "shards", len(g.Ring), "replicas", len(recovered), "suspect-after", n.cfg.SuspectAfter, "tick", tick)
 	return nil
+}
+
+// partBytes is the size of a part of a snapshot: with the longest key and value behind it, it still fits into a message.
+func (n *Node) partBytes() int {
+	room := n.cfg.MaxMessage - n.cfg.MaxKey - n.cfg.MaxValue - messageFrame/2
+	return min(partBytes, int(room))
+}
+
+// candidates are the nodes of this cluster that seem to be alive.
+func (n *Node) candidates() []sequencer.Candidate {
+	var nodes []sequencer.Candidate
+	cluster := n.cluster()
+	for _, x := range n.gossip.Nodes() {
+		if x.Alive && x.Cluster == cluster && !n.ended(x.ID, x.Boot) {
+			nodes = append(nodes, sequencer.Candidate{ID: x.ID, Zone: x.Zone})
+		}
+	}
+	return nodes
 }
 
 // Submit takes one operation of a client, or of a node that forwards it.

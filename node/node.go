@@ -90,6 +90,8 @@ func start(ctx context.Context, cfg Config, disk vfs.FS) (_ *Node, err error) {
 		if err := n.join(g); err != nil {
 			return nil, err
 		}
+	} else if len(cfg.Join) > 0 {
+		n.goroutine(func() { newAdopter(n).run(n.ctx) })
 	}
 	n.goroutine(func() {
 		if err := n.server.Serve(); err != nil {

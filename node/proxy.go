@@ -16,7 +16,7 @@ import (
 type proxy struct {
 	self    shard.NodeID
 	ring    sequencer.Ring
-	hosted  map[shard.ID]bool
+	serves  func(shard.ID) bool // whether the contents of a shard can be read here
 	local   func(shard.Request)
 	forward func(to shard.NodeID, q shard.Request, hops int, traceparent string, answer func(shard.Result))
 	turn    atomic.Uint64 // spreads forwarded reads over the members
@@ -65,7 +65,7 @@ func (p *proxy) submit(q shard.Request, hops int, traceparent string, answer don
 // target is the node to serve q.
 func (p *proxy) target(c shard.Configuration, q shard.Request) shard.NodeID {
 	switch {
-	case q.Kind == shard.Get && q.Stale && p.hosted[q.Shard]:
+	case q.Kind == shard.Get && q.Stale && p.serves(q.Shard):
 		return p.self
 	case q.Kind != shard.Get:
 		return c.Head()

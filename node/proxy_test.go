@@ -33,7 +33,7 @@ func TestProxyTarget(t *testing.T) {
 		{"an older configuration is no news", other, false, []shard.Configuration{configuration(3, tail), configuration(2, head)}, shard.Request{Kind: shard.Put}, []shard.NodeID{tail}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &proxy{self: c.self, ring: sequencer.NewRing(1), hosted: map[shard.ID]bool{1: c.hosted}, newest: map[shard.ID]shard.Configuration{}}
+			p := &proxy{self: c.self, ring: sequencer.NewRing(1), serves: func(shard.ID) bool { return c.hosted }, newest: map[shard.ID]shard.Configuration{}}
 			var served, forwarded []shard.NodeID
 			p.local = func(shard.Request) { served = append(served, c.self) }
 			p.forward = func(to shard.NodeID, _ shard.Request, hops int, _ string, _ func(shard.Result)) {

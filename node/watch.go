@@ -49,14 +49,14 @@ func (n *Node) watch(m *member, host *engine.Host) error {
 	n.metrics.Hosting(self, hosted)
 	_, err := n.metrics.Watch(func() telemetry.Snapshot {
 		s := telemetry.Snapshot{LogBytes: n.store.LogBytes(), Queues: map[string]int{
-			"log": m.persister.records.len(), "apply": m.applier.tasks.len(),
+			"log": m.persister.records.len(), "apply": m.applier.tasks.len(), "flush": m.applier.flusher.tasks.len(), "export": m.exporter.tasks.len(),
 		}}
 		ask(n, m, func(h *engine.Host) {
 			for _, st := range h.Standings() {
 				c := st.Configuration
 				s.Replicas = append(s.Replicas, telemetry.Replica{
 					Shard: c.Shard, Role: telemetry.RoleIn(c, self), State: st.State, Epoch: c.Epoch,
-					Commit: st.Commit, Applied: m.applier.appliedTo(c.Shard),
+					Commit: st.Commit, Applied: m.applier.standing.appliedTo(c.Shard),
 				})
 			}
 		})

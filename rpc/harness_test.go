@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/rpc/adminpb"
+	"github.com/ringward/ringward/rpc/kvpb"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -74,6 +75,10 @@ func (b *backend) Init(_ context.Context, g *sequencer.Genesis) error {
 
 func (b *backend) Status() *adminpb.StatusResponse {
 	return &adminpb.StatusResponse{Identity: b.Identity(), UptimeMs: 1}
+}
+
+func (b *backend) History(of shard.ID) []*adminpb.Decision {
+	return []*adminpb.Decision{{Configuration: &kvpb.Configuration{Shard: uint32(of), Epoch: 2}}}
 }
 
 func (b *backend) Receive(_ shard.NodeID, messages []shard.Message) { b.received <- messages }

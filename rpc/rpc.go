@@ -68,6 +68,8 @@ type Admin interface {
 	// Init takes a valid genesis; an error that wraps ErrOtherGenesis says that the node has another one.
 	Init(ctx context.Context, g *sequencer.Genesis) error
 	Status() *adminpb.StatusResponse
+	// History is what the node remembers of decisions about a shard; empty where it does not sequence it.
+	History(of shard.ID) []*adminpb.Decision
 }
 
 // Receiver takes what other nodes of the cluster send. Its methods are called from the streams'

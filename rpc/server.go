@@ -168,6 +168,10 @@ func (s *adminService) Init(ctx context.Context, in *adminpb.InitRequest) (*admi
 	return &adminpb.InitResponse{}, nil
 }
 
-func (s *adminService) Status(context.Context, *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
-	return s.admin.Status(), nil
+func (s *adminService) Status(_ context.Context, r *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
+	st := s.admin.Status()
+	if of := r.GetHistoryOf(); of != 0 {
+		st.Decisions = s.admin.History(shard.ID(of))
+	}
+	return st, nil
 }

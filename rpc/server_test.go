@@ -121,8 +121,11 @@ func TestAdmin(t *testing.T) {
 	if id, err := admin.Identity(t.Context(), &adminpb.IdentityRequest{}); err != nil || id.GetNode() != uint64(alice) {
 		t.Errorf("identity %v, %v", id, err)
 	}
-	if st, err := admin.Status(t.Context(), &adminpb.StatusRequest{}); err != nil || st.GetUptimeMs() != 1 {
+	if st, err := admin.Status(t.Context(), &adminpb.StatusRequest{}); err != nil || st.GetUptimeMs() != 1 || len(st.GetDecisions()) != 0 {
 		t.Errorf("status %v, %v", st, err)
+	}
+	if st, err := admin.Status(t.Context(), &adminpb.StatusRequest{HistoryOf: 7}); err != nil || len(st.GetDecisions()) != 1 || st.Decisions[0].Configuration.Shard != 7 {
+		t.Errorf("status with the history of shard 7: %v, %v", st, err)
 	}
 	other := genesis()
 	other.Cluster = "c-2"

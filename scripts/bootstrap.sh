@@ -20,6 +20,9 @@ Options, remembered for the next start:
                        for gossip, on P+200+K for metrics (default 7000)
   --suspect-after D    silence after which a node is suspected, such as 50ms
                        (default: the node's own)
+  --regrow-after D     time for which a shard waits for a lost member before another
+                       node takes its place, such as 1s; 0s: none does
+                       (default: the node's own)
   --dir DIR            where everything lies (default .ringward at the top of the tree)
 
 A cluster keeps the --nodes, --shards and --replicas it was made with; the
@@ -49,17 +52,17 @@ number() {
 
 # ---- what was asked ----
 
-action='' dir='' nodes='' shards='' replicas='' port='' suspect=''
+action='' dir='' nodes='' shards='' replicas='' port='' suspect='' regrow=''
 while (($# > 0)); do
   case $1 in
     -h | --help) usage; exit 0 ;;
     start | stop | status | wipe)
       [ -z "$action" ] || misuse "both $action and $1: want one"
       action=$1; shift; continue ;;
-    --nodes | --shards | --replicas | --port | --suspect-after | --dir)
+    --nodes | --shards | --replicas | --port | --suspect-after | --regrow-after | --dir)
       (($# > 1)) || misuse "$1: want a value"
       option=$1 value=$2; shift 2 ;;
-    --nodes=* | --shards=* | --replicas=* | --port=* | --suspect-after=* | --dir=*)
+    --nodes=* | --shards=* | --replicas=* | --port=* | --suspect-after=* | --regrow-after=* | --dir=*)
       option=${1%%=*} value=${1#*=}; shift ;;
     *) misuse "$1: no such action or option" ;;
   esac
@@ -69,6 +72,7 @@ while (($# > 0)); do
     --replicas) number "$option" "$value" 1 64; replicas=$value ;;
     --port) number "$option" "$value" 1 $((65535 - port_span)); port=$value ;;
     --suspect-after) suspect=$value ;;
+    --regrow-after) regrow=$value ;;
     --dir) [ -n "$value" ] || misuse '--dir: want a directory'; dir=$value ;;
   esac
 done
@@ -111,7 +115,7 @@ unlock() {
 
 # recall reads DIR/options into was_*; it fails where there is no cluster.
 recall() {
-  was_nodes='' was_shards='' was_replicas='' was_port='' was_suspect=''
+  was_nodes='' was_shards='' was_replicas='' was_port='' was_suspect='' was_regrow=''
   [ -f "$dir/options" ] || return 1
   local key value
   while IFS='=' read -r key value; do
@@ -121,6 +125,7 @@ recall() {
       replicas) was_replicas=$value ;;
       port) was_port=$value ;;
       suspect-after) was_suspect=$value ;;
+      regrow-after) was_regrow=$value ;;
     esac
   done <"$dir/options"
   [ -n "$was_nodes" ] && [ -n "$was_shards" ] && [ -n "$was_replicas" ] && [ -n "$was_port" ] ||
@@ -177,6 +182,7 @@ launch() { # K
     --listen "127.0.0.1:$((port + k))" --gossip "127.0.0.1:$((port + 100 + k))" --ops "127.0.0.1:$((port + 200 + k))"
   if [ -n "$join" ]; then set -- "$@" --join "${join#,}"; fi
   if [ -n "$suspect" ]; then set -- "$@" --suspect-after "$suspect"; fi
+  if [ -n "$regrow" ]; then set -- "$@" --regrow-after "$regrow"; fi
   mkdir -p "$home"
   # Job control gives the node a process group of its own: Ctrl-C here does not reach it.
   set -m
@@ -207,12 +213,12 @@ start() {
   elif compgen -G "$dir/node-*" >/dev/null; then
     fail "$dir holds node directories that are not this script's: choose another --dir"
   fi
-  local old_port=$was_port old_suspect=$was_suspect running=''
+  local old_port=$was_port old_suspect=$was_suspect old_regrow=$was_regrow running=''
   if [ -n "$was_nodes" ]; then running=$(living); fi
   nodes=${nodes:-${was_nodes:-5}} shards=${shards:-${was_shards:-5}} replicas=${replicas:-${was_replicas:-2}}
-  port=${port:-${was_port:-7000}} suspect=${suspect:-$was_suspect}
-  if [ -n "$running" ] && { [ "$port" != "$old_port" ] || [ "$suspect" != "$old_suspect" ]; }; then
-    fail "the cluster in $dir is running: stop it before --port or --suspect-after change"
+  port=${port:-${was_port:-7000}} suspect=${suspect:-$was_suspect} regrow=${regrow:-$was_regrow}
+  if [ -n "$running" ] && { [ "$port" != "$old_port" ] || [ "$suspect" != "$old_suspect" ] || [ "$regrow" != "$old_regrow" ]; }; then
+    fail "the cluster in $dir is running: stop it before --port, --suspect-after or --regrow-after change"
   fi
   if [ "$(wc -w <<<"$running")" -eq "$nodes" ]; then
     say "The cluster in $dir is running."
@@ -227,8 +233,8 @@ start() {
   local k endpoints=''
   for ((k = 1; k <= nodes; k++)); do endpoints=$endpoints,127.0.0.1:$((port + k)); done
   endpoints=${endpoints#,}
-  printf 'nodes=%s\nshards=%s\nreplicas=%s\nport=%s\nsuspect-after=%s\n' \
-    "$nodes" "$shards" "$replicas" "$port" "$suspect" >"$dir/options"
+  printf 'nodes=%s\nshards=%s\nreplicas=%s\nport=%s\nsuspect-after=%s\nregrow-after=%s\n' \
+    "$nodes" "$shards" "$replicas" "$port" "$suspect" "$regrow" >"$dir/options"
   printf '%s\n' "$endpoints" >"$dir/endpoints"
 
   say 'Starting nodes.'

@@ -65,7 +65,7 @@ func TestBootstrapRefuses(t *testing.T) {
 
 func TestBootstrapHelp(t *testing.T) {
 	code, stdout, _ := bootstrap(t, "--help")
-	for _, option := range []string{"--nodes", "--shards", "--replicas", "--dir", "--port", "--suspect-after", "start", "stop", "status", "wipe"} {
+	for _, option := range []string{"--nodes", "--shards", "--replicas", "--dir", "--port", "--suspect-after", "--regrow-after", "start", "stop", "status", "wipe"} {
 		if code != 0 || !strings.Contains(stdout, option) {
 			t.Errorf("exit %d, %s is missing in:\n%s", code, option, stdout)
 		}
@@ -196,6 +196,10 @@ func TestBootstrapLife(t *testing.T) {
 		t.Errorf("--suspect-after while running: exit %d, %s", code, stderr)
 	}
 
+	if code, _, stderr := bootstrap(t, "--dir", c.dir, "--regrow-after", "2s"); code != 1 || !strings.Contains(stderr, "is running: stop it before") {
+		t.Errorf("--regrow-after while running: exit %d, %s", code, stderr)
+	}
+
 	// A killed node leaves its pid file. Only that node is started again.
 	if err := syscall.Kill(pids[1], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -216,7 +220,7 @@ func TestBootstrapLife(t *testing.T) {
 	}
 
 	// A node that ends at its start shows why, and those started beside it are stopped.
-	code, _, stderr := bootstrap(t, "--dir", c.dir, "--suspect-after", "soon")
+	code, _, stderr := bootstrap(t, "--dir", c.dir, "--regrow-after", "soon")
 	if code != 1 || !strings.Contains(stderr, "node-1 ended; the last lines of") || !strings.Contains(stderr, `"soon"`) {
 		t.Errorf("a setting that makes no sense: exit %d, %s", code, stderr)
 	}
@@ -230,7 +234,7 @@ func TestBootstrapLife(t *testing.T) {
 	if err := os.WriteFile(c.pidFile(1), []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.do("start", "--suspect-after", "2s")
+	c.do("start", "--suspect-after", "2s", "--regrow-after", "0s")
 	if got := c.ringward("get", "key"); got != "value" {
 		t.Errorf("after stop and start: %q", got)
 	}

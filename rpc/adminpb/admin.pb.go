@@ -384,7 +384,9 @@ func (*InitResponse) Descriptor() ([]byte, []int) {
 
 // StatusRequest asks how the node fares.
 type StatusRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shard whose last decisions are wanted; 0: none.
+	HistoryOf     uint32 `protobuf:"varint,1,opt,name=history_of,json=historyOf,proto3" json:"history_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +421,13 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 	return file_adminpb_admin_proto_rawDescGZIP(), []int{5}
 }
 
+func (x *StatusRequest) GetHistoryOf() uint32 {
+	if x != nil {
+		return x.HistoryOf
+	}
+	return 0
+}
+
 // StatusResponse tells how the node fares.
 type StatusResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -438,8 +447,11 @@ type StatusResponse struct {
 	// How many of these were false: the other node was heard of again, and had not restarted. Where many are, the
 	// setting suspect-after is too short for the network or the disks.
 	FalseSuspicions uint64 `protobuf:"varint,8,opt,name=false_suspicions,json=falseSuspicions,proto3" json:"false_suspicions,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The last decisions about the shard that was asked for, at most 64, consecutive epochs, oldest first; only where the
+	// node hosts a replica of the shard that sequences it.
+	Decisions     []*Decision `protobuf:"bytes,9,rep,name=decisions,proto3" json:"decisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -528,6 +540,211 @@ func (x *StatusResponse) GetFalseSuspicions() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetDecisions() []*Decision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+// Decision is one that a shard made about the next one in the ring. It is for people to read: nothing depends on it. Times are in
+// microseconds by clocks that may be wrong; a duration lies between two looks at one clock, and 0 means that it is not known.
+type Decision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Configuration *kvpb.Configuration    `protobuf:"bytes,1,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	// When it was proposed, since 1970, by the clock of `by`.
+	AtUs uint64 `protobuf:"varint,2,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// The node that proposed it, as the head of the shard that sequences.
+	By uint64 `protobuf:"fixed64,3,opt,name=by,proto3" json:"by,omitempty"`
+	// For how long the first suspicion had been known there.
+	StoodUs uint64 `protobuf:"varint,4,opt,name=stood_us,json=stoodUs,proto3" json:"stood_us,omitempty"`
+	// Those that were believed then, at most 16. Without any, the shard grew by its tail.
+	Suspicions []*Suspicion `protobuf:"bytes,5,rep,name=suspicions,proto3" json:"suspicions,omitempty"`
+	// Whether it is recorded as ACTIVE at all members. All that follows is known only then.
+	Active bool `protobuf:"varint,6,opt,name=active,proto3" json:"active,omitempty"`
+	// Its history begins above this seqno; absent: not known.
+	Base *uint64 `protobuf:"varint,7,opt,name=base,proto3,oneof" json:"base,omitempty"`
+	// From the proposal until it was in force.
+	PersistedUs uint64 `protobuf:"varint,8,opt,name=persisted_us,json=persistedUs,proto3" json:"persisted_us,omitempty"`
+	// From when its head learned of it until that one knew which history to inherit.
+	WedgeUs uint64 `protobuf:"varint,9,opt,name=wedge_us,json=wedgeUs,proto3" json:"wedge_us,omitempty"`
+	// From then until its head was ACTIVE.
+	InheritUs uint64 `protobuf:"varint,10,opt,name=inherit_us,json=inheritUs,proto3" json:"inherit_us,omitempty"`
+	// From when it was in force until all members were known to be ACTIVE.
+	AllActiveUs   uint64 `protobuf:"varint,11,opt,name=all_active_us,json=allActiveUs,proto3" json:"all_active_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_adminpb_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Decision) GetConfiguration() *kvpb.Configuration {
+	if x != nil {
+		return x.Configuration
+	}
+	return nil
+}
+
+func (x *Decision) GetAtUs() uint64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *Decision) GetBy() uint64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
+}
+
+func (x *Decision) GetStoodUs() uint64 {
+	if x != nil {
+		return x.StoodUs
+	}
+	return 0
+}
+
+func (x *Decision) GetSuspicions() []*Suspicion {
+	if x != nil {
+		return x.Suspicions
+	}
+	return nil
+}
+
+func (x *Decision) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Decision) GetBase() uint64 {
+	if x != nil && x.Base != nil {
+		return *x.Base
+	}
+	return 0
+}
+
+func (x *Decision) GetPersistedUs() uint64 {
+	if x != nil {
+		return x.PersistedUs
+	}
+	return 0
+}
+
+func (x *Decision) GetWedgeUs() uint64 {
+	if x != nil {
+		return x.WedgeUs
+	}
+	return 0
+}
+
+func (x *Decision) GetInheritUs() uint64 {
+	if x != nil {
+		return x.InheritUs
+	}
+	return 0
+}
+
+func (x *Decision) GetAllActiveUs() uint64 {
+	if x != nil {
+		return x.AllActiveUs
+	}
+	return 0
+}
+
+// Suspicion is what one member said of another one.
+type Suspicion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	By    uint64                 `protobuf:"fixed64,1,opt,name=by,proto3" json:"by,omitempty"`
+	Of    uint64                 `protobuf:"fixed64,2,opt,name=of,proto3" json:"of,omitempty"`
+	// For how long it had been silent; 0: there was evidence that it had failed.
+	SilentUs      uint64 `protobuf:"varint,3,opt,name=silent_us,json=silentUs,proto3" json:"silent_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspicion) Reset() {
+	*x = Suspicion{}
+	mi := &file_adminpb_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspicion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspicion) ProtoMessage() {}
+
+func (x *Suspicion) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspicion.ProtoReflect.Descriptor instead.
+func (*Suspicion) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Suspicion) GetBy() uint64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
+}
+
+func (x *Suspicion) GetOf() uint64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Suspicion) GetSilentUs() uint64 {
+	if x != nil {
+		return x.SilentUs
+	}
+	return 0
+}
+
 // Replica is the node's replica of one shard, and of the register that the shard keeps
 // for the next one in the ring.
 type Replica struct {
@@ -569,7 +786,7 @@ type Replica struct {
 
 func (x *Replica) Reset() {
 	*x = Replica{}
-	mi := &file_adminpb_admin_proto_msgTypes[7]
+	mi := &file_adminpb_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +798,7 @@ func (x *Replica) String() string {
 func (*Replica) ProtoMessage() {}
 
 func (x *Replica) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[7]
+	mi := &file_adminpb_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +811,7 @@ func (x *Replica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replica.ProtoReflect.Descriptor instead.
 func (*Replica) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{7}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Replica) GetConfiguration() *kvpb.Configuration {
@@ -715,7 +932,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_adminpb_admin_proto_msgTypes[8]
+	mi := &file_adminpb_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +944,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[8]
+	mi := &file_adminpb_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +957,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{8}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Peer) GetId() uint64 {
@@ -808,8 +1025,10 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\ainitial\x18\x03 \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\ainitial\"C\n" +
 	"\vInitRequest\x124\n" +
 	"\agenesis\x18\x01 \x01(\v2\x1a.ringward.admin.v1.GenesisR\agenesis\"\x0e\n" +
-	"\fInitResponse\"\x0f\n" +
-	"\rStatusRequest\"\xeb\x02\n" +
+	"\fInitResponse\".\n" +
+	"\rStatusRequest\x12\x1d\n" +
+	"\n" +
+	"history_of\x18\x01 \x01(\rR\thistoryOf\"\xa6\x03\n" +
 	"\x0eStatusResponse\x12?\n" +
 	"\bidentity\x18\x01 \x01(\v2#.ringward.admin.v1.IdentityResponseR\bidentity\x12\x1b\n" +
 	"\tuptime_ms\x18\x02 \x01(\x04R\buptimeMs\x126\n" +
@@ -820,7 +1039,29 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
 	"suspicions\x18\a \x01(\x04R\n" +
 	"suspicions\x12)\n" +
-	"\x10false_suspicions\x18\b \x01(\x04R\x0ffalseSuspicions\"\xc3\x03\n" +
+	"\x10false_suspicions\x18\b \x01(\x04R\x0ffalseSuspicions\x129\n" +
+	"\tdecisions\x18\t \x03(\v2\x1b.ringward.admin.v1.DecisionR\tdecisions\"\x88\x03\n" +
+	"\bDecision\x12C\n" +
+	"\rconfiguration\x18\x01 \x01(\v2\x1d.ringward.kv.v1.ConfigurationR\rconfiguration\x12\x13\n" +
+	"\x05at_us\x18\x02 \x01(\x04R\x04atUs\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\x06R\x02by\x12\x19\n" +
+	"\bstood_us\x18\x04 \x01(\x04R\astoodUs\x12<\n" +
+	"\n" +
+	"suspicions\x18\x05 \x03(\v2\x1c.ringward.admin.v1.SuspicionR\n" +
+	"suspicions\x12\x16\n" +
+	"\x06active\x18\x06 \x01(\bR\x06active\x12\x17\n" +
+	"\x04base\x18\a \x01(\x04H\x00R\x04base\x88\x01\x01\x12!\n" +
+	"\fpersisted_us\x18\b \x01(\x04R\vpersistedUs\x12\x19\n" +
+	"\bwedge_us\x18\t \x01(\x04R\awedgeUs\x12\x1d\n" +
+	"\n" +
+	"inherit_us\x18\n" +
+	" \x01(\x04R\tinheritUs\x12\"\n" +
+	"\rall_active_us\x18\v \x01(\x04R\vallActiveUsB\a\n" +
+	"\x05_base\"H\n" +
+	"\tSuspicion\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\x06R\x02by\x12\x0e\n" +
+	"\x02of\x18\x02 \x01(\x06R\x02of\x12\x1b\n" +
+	"\tsilent_us\x18\x03 \x01(\x04R\bsilentUs\"\xc3\x03\n" +
 	"\aReplica\x12C\n" +
 	"\rconfiguration\x18\x01 \x01(\v2\x1d.ringward.kv.v1.ConfigurationR\rconfiguration\x12.\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x18.ringward.admin.v1.StateR\x05state\x12\x16\n" +
@@ -869,7 +1110,7 @@ func file_adminpb_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_adminpb_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_adminpb_admin_proto_goTypes = []any{
 	(State)(0),                 // 0: ringward.admin.v1.State
 	(*IdentityRequest)(nil),    // 1: ringward.admin.v1.IdentityRequest
@@ -879,33 +1120,38 @@ var file_adminpb_admin_proto_goTypes = []any{
 	(*InitResponse)(nil),       // 5: ringward.admin.v1.InitResponse
 	(*StatusRequest)(nil),      // 6: ringward.admin.v1.StatusRequest
 	(*StatusResponse)(nil),     // 7: ringward.admin.v1.StatusResponse
-	(*Replica)(nil),            // 8: ringward.admin.v1.Replica
-	(*Peer)(nil),               // 9: ringward.admin.v1.Peer
-	(*kvpb.Slice)(nil),         // 10: ringward.kv.v1.Slice
-	(*kvpb.Configuration)(nil), // 11: ringward.kv.v1.Configuration
+	(*Decision)(nil),           // 8: ringward.admin.v1.Decision
+	(*Suspicion)(nil),          // 9: ringward.admin.v1.Suspicion
+	(*Replica)(nil),            // 10: ringward.admin.v1.Replica
+	(*Peer)(nil),               // 11: ringward.admin.v1.Peer
+	(*kvpb.Slice)(nil),         // 12: ringward.kv.v1.Slice
+	(*kvpb.Configuration)(nil), // 13: ringward.kv.v1.Configuration
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
 	3,  // 0: ringward.admin.v1.IdentityResponse.genesis:type_name -> ringward.admin.v1.Genesis
-	10, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
-	11, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
+	12, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
+	13, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
 	3,  // 3: ringward.admin.v1.InitRequest.genesis:type_name -> ringward.admin.v1.Genesis
 	2,  // 4: ringward.admin.v1.StatusResponse.identity:type_name -> ringward.admin.v1.IdentityResponse
-	8,  // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
-	9,  // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
-	11, // 7: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
-	0,  // 8: ringward.admin.v1.Replica.state:type_name -> ringward.admin.v1.State
-	11, // 9: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
-	1,  // 10: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
-	4,  // 11: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
-	6,  // 12: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
-	2,  // 13: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
-	5,  // 14: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
-	7,  // 15: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	10, // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
+	11, // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
+	8,  // 7: ringward.admin.v1.StatusResponse.decisions:type_name -> ringward.admin.v1.Decision
+	13, // 8: ringward.admin.v1.Decision.configuration:type_name -> ringward.kv.v1.Configuration
+	9,  // 9: ringward.admin.v1.Decision.suspicions:type_name -> ringward.admin.v1.Suspicion
+	13, // 10: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
+	0,  // 11: ringward.admin.v1.Replica.state:type_name -> ringward.admin.v1.State
+	13, // 12: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
+	1,  // 13: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
+	4,  // 14: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
+	6,  // 15: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
+	2,  // 16: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
+	5,  // 17: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
+	7,  // 18: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_adminpb_admin_proto_init() }
@@ -913,14 +1159,15 @@ func file_adminpb_admin_proto_init() {
 	if File_adminpb_admin_proto != nil {
 		return
 	}
-	file_adminpb_admin_proto_msgTypes[8].OneofWrappers = []any{}
+	file_adminpb_admin_proto_msgTypes[7].OneofWrappers = []any{}
+	file_adminpb_admin_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_adminpb_admin_proto_rawDesc), len(file_adminpb_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

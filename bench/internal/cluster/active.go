@@ -21,11 +21,16 @@ const (
 
 // AwaitActive returns when every shard is ACTIVE at all members of its newest configuration. If ctx ends before
 // that, the error says what was missing.
-func (c *Cluster) AwaitActive(ctx context.Context) error {
+func (c *Cluster) AwaitActive(ctx context.Context) error { return c.await(ctx, 0) }
+
+// AwaitStrength does the same, and every shard has as many members as it began with.
+func (c *Cluster) AwaitStrength(ctx context.Context) error { return c.await(ctx, c.options.Replicas) }
+
+func (c *Cluster) await(ctx context.Context, members int) error {
 	poll := time.NewTicker(statusPoll)
 	defer poll.Stop()
 	for {
-		missing := c.inactive(ctx)
+		missing := c.inactive(ctx, members)
 		if missing == nil {
 			return nil
 		}
@@ -37,26 +42,26 @@ func (c *Cluster) AwaitActive(ctx context.Context) error {
 	}
 }
 
-// inactive says which shard is not ACTIVE and why; nil where all are.
-func (c *Cluster) inactive(ctx context.Context) error {
+// inactive says which shard is not ACTIVE, or has not so many members, and why; nil where all are well. 0 members: any number.
+func (c *Cluster) inactive(ctx context.Context, members int) error {
 	statuses, errs := make([]*adminpb.StatusResponse, len(c.nodes)), make([]error, len(c.nodes))
 	var all sync.WaitGroup
 	for i, n := range c.nodes {
 		all.Go(func() {
-			if statuses[i], errs[i] = n.status(ctx); errs[i] != nil {
+			if statuses[i], errs[i] = n.Status(ctx); errs[i] != nil {
 				errs[i] = fmt.Errorf("%s: %w", n.Name, errs[i])
 			}
 		})
 	}
 	all.Wait()
-	if err := inactive(c.options.Shards, statuses); err != nil {
+	if err := inactive(c.options.Shards, members, statuses); err != nil {
 		return errors.Join(err, errors.Join(errs...))
 	}
 	return nil
 }
 
 // inactive judges what the nodes say; nil where one said nothing.
-func inactive(shards int, statuses []*adminpb.StatusResponse) error {
+func inactive(shards, members int, statuses []*adminpb.StatusResponse) error {
 	replicas := map[uint32]map[uint64]*adminpb.Replica{} // of each shard, by node
 	for _, s := range statuses {
 		for _, r := range s.GetReplicas() {
@@ -80,6 +85,9 @@ func inactive(shards int, statuses []*adminpb.StatusResponse) error {
 				newest = c
 			}
 		}
+		if has := len(newest.GetMembers()); members > 0 && has != members {
+			return fmt.Errorf("shard %d: it has %d members in epoch %d, want %d", id, has, newest.GetEpoch(), members)
+		}
 		for _, m := range newest.GetMembers() {
 			r := at[m]
 			if r.GetState() != adminpb.State_STATE_ACTIVE || r.GetConfiguration().GetEpoch() != newest.GetEpoch() {
@@ -91,7 +99,8 @@ func inactive(shards int, statuses []*adminpb.StatusResponse) error {
 	return nil
 }
 
-func (n *Node) status(ctx context.Context) (*adminpb.StatusResponse, error) {
+// Status is what the node says of itself and its replicas.
+func (n *Node) Status(ctx context.Context) (*adminpb.StatusResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTime)
 	defer cancel()
 	conn, err := rpc.Dial(n.Endpoint)

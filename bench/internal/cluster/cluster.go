@@ -23,6 +23,8 @@ type Options struct {
 	// Ringward is the executable: a path.
 	Ringward string
 	Nodes    int
+	// Later are further nodes, which come after the others in the list. They are not started: one that is joins the cluster.
+	Later    int
 	Shards   int
 	Replicas int
 	// SuspectAfter is the nodes' setting; 0: their default.
@@ -55,6 +57,8 @@ func (o *Options) Valid() error {
 	switch {
 	case o.Nodes < 1 || o.Nodes > MaxNodes:
 		return fmt.Errorf("nodes %d: want 1 to %d", o.Nodes, MaxNodes)
+	case o.Later < 0 || o.Nodes+o.Later > MaxNodes:
+		return fmt.Errorf("%d nodes and %d later: want at most %d together", o.Nodes, o.Later, MaxNodes)
 	case o.Shards < 1 || o.Shards > MaxShards:
 		return fmt.Errorf("shards %d: want 1 to %d", o.Shards, MaxShards)
 	case o.Replicas < 1 || o.Replicas > o.Nodes:
@@ -123,30 +127,32 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 		return err
 	}
 	c.version = strings.TrimSpace(version)
-	ports, err := freePorts(3 * c.options.Nodes)
+	all := c.options.Nodes + c.options.Later
+	ports, err := freePorts(3 * all)
 	if err != nil {
 		return err
 	}
 	address := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	for i := range c.options.Nodes {
+	for i := range all {
 		c.nodes = append(c.nodes, newNode(c, i, address(3*i), address(3*i+1), address(3*i+2)))
 	}
 	if err := c.furnish(); err != nil {
 		return err
 	}
-	for _, n := range c.nodes {
+	first := c.nodes[:c.options.Nodes]
+	for _, n := range first {
 		if err := n.launch(); err != nil {
 			return err
 		}
 	}
-	for _, n := range c.nodes {
+	for _, n := range first {
 		if err := n.awaitReady(ctx); err != nil {
 			return err
 		}
 	}
 	_, err = c.ringward(ctx, "init", "--endpoints", strings.Join(c.Endpoints(), ","),
 		"--shards", strconv.Itoa(c.options.Shards), "--replicas", strconv.Itoa(c.options.Replicas), "--timeout", initTime.String())
-	for _, n := range c.nodes {
+	for _, n := range first {
 		// Why a node is gone says more than what init found instead of it.
 		if err != nil && !n.Running() {
 			return errors.Join(n.died(), err)
@@ -249,10 +255,10 @@ func (c *Cluster) environment() []string {
 	return env
 }
 
-// Endpoints are the addresses for clients, in the order of the nodes.
+// Endpoints are the addresses for clients, in the order of the nodes, without those that come later.
 func (c *Cluster) Endpoints() []string {
-	endpoints := make([]string, len(c.nodes))
-	for i, n := range c.nodes {
+	endpoints := make([]string, c.options.Nodes)
+	for i, n := range c.nodes[:c.options.Nodes] {
 		endpoints[i] = n.Endpoint
 	}
 	return endpoints

@@ -29,6 +29,21 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+func TestLater(t *testing.T) {
+	c := startTest(t, Options{Nodes: 2, Later: 1, Shards: 1, Replicas: 1})
+	n := c.Nodes()[2]
+	if n.Running() || len(c.Endpoints()) != 2 {
+		t.Errorf("a later node runs: %v, and the clients' endpoints are %v", n.Running(), c.Endpoints())
+	}
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) })
+	if join := "--join " + c.Nodes()[0].Gossip + "," + c.Nodes()[1].Gossip; !strings.Contains(lives(t, n)[0], join) {
+		t.Errorf("node started as %q, want %q in it", lives(t, n)[0], join)
+	}
+}
+
 func TestDisks(t *testing.T) {
 	if err := volume.Available(); err != nil {
 		t.Logf("not tested: volumes cannot be had here: %v", err)

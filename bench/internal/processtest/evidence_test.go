@@ -17,11 +17,17 @@ const neverSuspect = 10 * time.Minute
 // direct starts a cluster whose nodes reach each other without anybody between: a proxy takes the evidence away.
 func direct(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
+	return start(t, cluster.Options{Nodes: 5, Shards: 5, Replicas: 2, SuspectAfter: neverSuspect})
+}
+
+// start starts a cluster, which ends with the test.
+func start(t *testing.T, o cluster.Options) *cluster.Cluster {
+	t.Helper()
+	var err error
+	if o.Ringward, err = binary(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.Start(t.Context(), cluster.Options{Ringward: path, Nodes: 5, Shards: 5, Replicas: 2, SuspectAfter: neverSuspect})
+	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ const (
 	ringTime = 200 * time.Millisecond
 	// diskBytes is the size of disks that get full. It holds what a round writes many times.
 	diskBytes = 64 << 20
+	// regrowAfter is the nodes' setting: others take the place of a lost node while many faults last.
+	regrowAfter = 500 * time.Millisecond
 	// instances is how many clients of the SDK the workers share.
 	instances = 3
 )
@@ -108,10 +110,10 @@ type running struct {
 func (r *Round) Run(ctx context.Context, ringward string, tell func(string)) (_ *Result, err error) {
 	o := cluster.Options{
 		Ringward: ringward, Nodes: r.Topology.Nodes, Shards: r.Topology.Shards, Replicas: r.Topology.Replicas,
-		SuspectAfter: r.SuspectAfter, Links: true, Mutant: r.Mutant,
+		SuspectAfter: r.SuspectAfter, Links: true, Mutant: r.Mutant, Settings: []string{"--regrow-after", regrowAfter.String()},
 	}
 	if r.SmallLog {
-		o.Settings = []string{"--log-segment", "1MiB", "--log-retention", "2MiB", "--memtable", "1MiB"}
+		o.Settings = append(o.Settings, "--log-segment", "1MiB", "--log-retention", "2MiB", "--memtable", "1MiB")
 	}
 	if r.Plan.Has(faults.DiskFull) {
 		o.DiskBytes = diskBytes

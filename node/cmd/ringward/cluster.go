@@ -85,12 +85,18 @@ type known struct {
 	ring           []shard.Configuration                  // configurations in the order of the ring, once all is learned
 }
 
-func merge(answers []answer, timeout time.Duration) clusterView {
-	k := known{configurations: map[uint32]*kvpb.Configuration{}, names: map[uint64]string{},
+// gather takes in all answers.
+func gather(answers []answer) *known {
+	k := &known{configurations: map[uint32]*kvpb.Configuration{}, names: map[uint64]string{},
 		zones: map[uint64]string{}, addresses: map[uint64]string{}, replicas: map[uint64]map[uint32]*adminpb.Replica{}}
 	for _, a := range answers {
 		k.learn(a)
 	}
+	return k
+}
+
+func merge(answers []answer, timeout time.Duration) clusterView {
+	k := gather(answers)
 	for _, s := range k.genesis.GetSlices() {
 		c := shard.Configuration{Shard: shard.ID(s.Shard)}
 		for _, m := range k.configurations[s.Shard].GetMembers() {

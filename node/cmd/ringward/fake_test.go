@@ -23,11 +23,13 @@ type fakeNode struct {
 	adminpb.UnimplementedAdminServer
 	endpoint string
 
-	mu       sync.Mutex
-	status   *adminpb.StatusResponse
-	initErr  error
-	hang     bool // answers nothing
-	activate bool // becomes ACTIVE everywhere with its genesis
+	mu     sync.Mutex
+	status *adminpb.StatusResponse
+	// decisions are what it remembers, by shard.
+	decisions map[uint32][]*adminpb.Decision
+	initErr   error
+	hang      bool // answers nothing
+	activate  bool // becomes ACTIVE everywhere with its genesis
 }
 
 // startFake serves a node with the given id, named node-<id>.
@@ -54,14 +56,16 @@ func (n *fakeNode) Identity(ctx context.Context, _ *adminpb.IdentityRequest) (*a
 	return s.GetIdentity(), err
 }
 
-func (n *fakeNode) Status(ctx context.Context, _ *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
+func (n *fakeNode) Status(ctx context.Context, r *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return proto.CloneOf(n.status), nil
+	s := proto.CloneOf(n.status)
+	s.Decisions = n.decisions[r.GetHistoryOf()]
+	return s, nil
 }
 
 func (n *fakeNode) Init(_ context.Context, r *adminpb.InitRequest) (*adminpb.InitResponse, error) {

@@ -240,7 +240,7 @@ func weakness(g *adminpb.Genesis) string {
 // awaitActive waits until all endpoints answer and every shard is ACTIVE at all members of its newest configuration.
 func awaitActive(ctx context.Context, endpoints []string, timeout time.Duration) (clusterView, error) {
 	v, err := eventually(ctx, func() (clusterView, bool, error) {
-		answers := survey(ctx, endpoints, timeout)
+		answers := survey(ctx, endpoints, timeout, 0)
 		for _, a := range answers {
 			if a.err == nil {
 				v := merge(answers, timeout)

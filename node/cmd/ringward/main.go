@@ -6,6 +6,7 @@
 //	ringward put      sets a key; likewise get, delete and cas
 //	ringward status   tells how every shard and every node fares
 //	ringward ring     tells which shard owns which keys, who holds it and who sequences it
+//	ringward history  tells how a shard's configurations came about
 //	ringward sim      lives through simulated clusters with everything that can go wrong
 //	ringward version  names this build
 //
@@ -18,7 +19,7 @@
 //	0  done
 //	1  it failed; nothing was changed, unless the message says so
 //	2  the command or the configuration makes no sense
-//	3  the key does not exist
+//	3  the key, or the shard, does not exist
 //	4  the condition of the write did not hold
 //	5  whether the write was or will be applied is unknown
 package main

@@ -45,7 +45,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, client.ErrOutcomeUnknown):
 		return exitOutcomeUnknown
-	case errors.Is(err, client.ErrNotFound):
+	case errors.Is(err, client.ErrNotFound), errors.As(err, new(noShardError)):
 		return exitNotFound
 	case errors.Is(err, client.ErrVersionMismatch):
 		return exitConditionFailed
@@ -124,7 +124,7 @@ func (c *command) root() *cobra.Command {
 
 	root.AddCommand(c.nodeVerb(), c.initVerb(), c.devVerb(),
 		c.getVerb(), c.putVerb(), c.deleteVerb(), c.casVerb(),
-		c.statusVerb(), c.ringVerb(), c.simVerb(), c.versionVerb())
+		c.statusVerb(), c.ringVerb(), c.historyVerb(), c.simVerb(), c.versionVerb())
 	return root
 }
 

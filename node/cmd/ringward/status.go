@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringward/ringward/node"
+	"github.com/ringward/ringward/shard"
 )
 
 func (c *command) statusVerb() *cobra.Command {
@@ -43,21 +45,28 @@ const surveyTime = 2 * time.Second
 
 // look surveys the cluster that the endpoints belong to.
 func (c *command) look(ctx context.Context) (clusterView, error) {
-	endpoints, err := c.cluster()
+	answers, timeout, err := c.answers(ctx, 0)
 	if err != nil {
 		return clusterView{}, err
+	}
+	return merge(answers, timeout), nil
+}
+
+// answers are those of all nodes, at least one of which is there, with the last decisions about a shard; 0: of none.
+func (c *command) answers(ctx context.Context, historyOf shard.ID) ([]answer, time.Duration, error) {
+	endpoints, err := c.cluster()
+	if err != nil {
+		return nil, 0, err
 	}
 	timeout, err := c.patience(surveyTime)
 	if err != nil {
-		return clusterView{}, err
+		return nil, 0, err
 	}
-	answers := survey(ctx, endpoints, timeout)
-	for _, a := range answers {
-		if a.err == nil {
-			return merge(answers, timeout), nil
-		}
+	all := survey(ctx, endpoints, timeout, historyOf)
+	if !slices.ContainsFunc(all, func(a answer) bool { return a.err == nil }) {
+		return nil, 0, nobody(all, timeout)
 	}
-	return clusterView{}, nobody(answers, timeout)
+	return all, timeout, nil
 }
 
 func (v clusterView) writeStatus(w io.Writer) {

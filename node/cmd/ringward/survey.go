@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ringward/ringward/rpc/adminpb"
+	"github.com/ringward/ringward/shard"
 )
 
 // maxAdminMessage bounds an answer of the operator's service: a genesis of the largest ring fits.
@@ -39,14 +40,11 @@ func call[T any](ctx context.Context, endpoint string, ask func(context.Context,
 	return ask(ctx, adminpb.NewAdminClient(conn))
 }
 
-func askStatus(ctx context.Context, admin adminpb.AdminClient) (*adminpb.StatusResponse, error) {
-	return admin.Status(ctx, &adminpb.StatusRequest{})
-}
-
-// survey asks the endpoints, and all nodes that these know of, at the same time. The answers come in the
+// survey asks the endpoints, and all nodes that these know of, at the same time. It wants the last decisions about a shard as
+// well; 0: of none. The answers come in the
 // order of the endpoints, then of addresses; each node is there once. A node that
 // does not answer within timeout holds up no other.
-func survey(ctx context.Context, endpoints []string, timeout time.Duration) []answer {
+func survey(ctx context.Context, endpoints []string, timeout time.Duration, historyOf shard.ID) []answer {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	answers := make(chan answer)
@@ -57,7 +55,9 @@ func survey(ctx context.Context, endpoints []string, timeout time.Duration) []an
 		}
 		asked[endpoint] = true
 		go func() {
-			s, err := call(ctx, endpoint, askStatus)
+			s, err := call(ctx, endpoint, func(ctx context.Context, admin adminpb.AdminClient) (*adminpb.StatusResponse, error) {
+				return admin.Status(ctx, &adminpb.StatusRequest{HistoryOf: uint32(historyOf)})
+			})
 			answers <- answer{endpoint, s, err}
 		}()
 	}
