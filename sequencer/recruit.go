@@ -60,7 +60,8 @@ type RecruiterOptions struct {
 
 const (
 	recruitEvery = 2 // ticks between two askings
-	// stuckAfter is after how long without a step forward a learner is given up, in times of Silence.
+	// stuckAfter is after how long without a step forward a learner is given up, in times of Silence; but not before half of
+	// Regrow: how long a disk takes has nothing to do with how soon nodes are suspected.
 	stuckAfter = 3
 	// mostVain bounds the rest of a node that is asked in vain, in times of Silence.
 	mostVain = 256
@@ -176,7 +177,7 @@ func (r *Recruiter) ask(reg *Register, choose choice) ([]shard.Message, *shard.C
 		silence /= 4 // whether it is there is soon told
 	}
 	switch {
-	case r.now-r.heardAt > silence || r.now-r.movedAt > stuckAfter*r.opt.Silence:
+	case r.now-r.heardAt > silence || r.now-r.movedAt > max(stuckAfter*r.opt.Silence, r.opt.Regrow/2):
 		// Longer than it was tried, and ever longer: others have their turn before it has another.
 		rest := min(max(r.opt.Regrow, 2*(r.now-r.turnedAt), 2*r.vain[r.node].rest), mostVain*r.opt.Silence)
 		r.vain[r.node] = vain{until: r.now + rest, rest: rest}

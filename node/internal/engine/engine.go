@@ -56,7 +56,7 @@ func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer
 		host: h, id: id, replica: replica, next: next, register: register,
 		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(numbers),
 		recruiter: sequencer.NewRecruiter(sequencer.RecruiterOptions{
-			Members: len(home.Members), Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: 4*h.opt.SuspectTicks + 8,
+			Members: len(home.Members), Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: max(4*h.opt.SuspectTicks+8, h.opt.RegrowTicks/8),
 		}, numbers),
 		idle: map[shard.SessionID]idleSince{},
 	}
