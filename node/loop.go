@@ -27,6 +27,7 @@ type loop struct {
 	lost       []shard.NodeID // reused
 	doubts     suspicions
 	hosted     map[shard.ID]bool // the shards that have a replica here
+	left       chan struct{}     // closed when what was asked for by HandOver is done; nil: it was not asked for
 	ended      chan struct{}     // closed when run has returned
 }
 
@@ -82,6 +83,10 @@ func (l *loop) run(ctx context.Context) {
 		if err := l.host.Err(); err != nil {
 			l.node.fail(err)
 			return
+		}
+		if l.left != nil && l.host.HandedOver() {
+			close(l.left)
+			l.left = nil
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/ringward/ringward/node/internal/engine"
 	"github.com/ringward/ringward/node/internal/gossip"
 	"github.com/ringward/ringward/node/internal/store"
 	"github.com/ringward/ringward/node/internal/telemetry"
@@ -189,6 +190,30 @@ func (n *Node) fail(err error) {
 		n.cancel()
 		close(n.done)
 	})
+}
+
+// HandOver lets the node leave its chains while it serves, so that the others need not notice that it is gone. It returns once
+// it has left all those that have another member, or when ctx ends: where the others leave as well, nobody lets it go.
+// Only Stop may follow.
+func (n *Node) HandOver(ctx context.Context) {
+	m := n.member.Load()
+	if m == nil {
+		return
+	}
+	n.log.Info("node hands over")
+	left := make(chan struct{})
+	m.inbox.add(func(x *news) {
+		x.calls = append(x.calls, func(h *engine.Host) {
+			m.loop.left = left
+			h.HandOver()
+		})
+	})
+	select {
+	case <-left:
+	case <-n.done:
+	case <-ctx.Done():
+		n.log.Warn("node has not left all of its chains")
+	}
 }
 
 // Stop ends the node: it answers what it can until ctx ends, then breaks off. It returns Err.

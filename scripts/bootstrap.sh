@@ -39,7 +39,7 @@ TEXT
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 port_span=299  # highest port is --port plus this
 start_within=60 # seconds for the shards of a starting cluster to become ACTIVE
-stop_within=20  # seconds for a node to end by itself after SIGTERM
+stop_within=20  # seconds for a node to end by itself
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'bootstrap.sh: %s\n' "$*" >&2; exit 1; }
@@ -278,11 +278,11 @@ tell() {
 
 # ---- stop, status, wipe ----
 
-# terminate K... ends the named nodes, all at once.
+# terminate K... ends the named nodes, all at once. On SIGTERM each would hand over to others first, which end as well.
 terminate() {
   local k left deadline=$((SECONDS + stop_within))
   for k in "$@"; do
-    if alive "$k"; then kill -TERM "$(<"$dir/node-$k/pid")" 2>/dev/null || true; fi
+    if alive "$k"; then kill -INT "$(<"$dir/node-$k/pid")" 2>/dev/null || true; fi
   done
   while :; do
     left=''

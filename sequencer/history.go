@@ -3,6 +3,7 @@ package sequencer
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/ringward/ringward/shard"
 )
@@ -28,7 +29,7 @@ type Reason struct {
 	Suspicions []Suspicion
 }
 
-// Suspicion is what one member said of another one.
+// Suspicion is what one member said of another one, or of itself: that it wanted to leave.
 type Suspicion struct {
 	By, Of shard.NodeID
 	Silent uint64 // for how long Of had been; 0: there was evidence that it had failed
@@ -42,6 +43,11 @@ type Outcome struct {
 	Wedge     uint64 // from when the new head learned of it until it knew what to inherit
 	Inherit   uint64 // from then until the new head was ACTIVE
 	AllActive uint64 // from when it was in force until all members were known to be ACTIVE
+}
+
+// left reports whether the last decision let a node go that wanted to leave.
+func (r *Register) left(n shard.NodeID) bool {
+	return len(r.Decisions) > 0 && slices.ContainsFunc(r.Decisions[len(r.Decisions)-1].Suspicions, func(s Suspicion) bool { return s.By == n && s.Of == n })
 }
 
 const (

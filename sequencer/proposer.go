@@ -144,11 +144,21 @@ func (p *Proposer) patience() int {
 // three die together, the third may have its evidence and report both before the proposer has noticed anything: the
 // dead see each other and were heard of lately, and are the larger set. They are heard of again, or
 // before long not lately either.
+//
+// Where a member leaves by its own wish nothing hurries: it goes once all who stay were heard of after it had said so.
 func (p *Proposer) vouched(set []shard.NodeID, hears func(n shard.NodeID, after int) bool) bool {
+	for n, r := range p.reports {
+		if !slices.Contains(r.suspects, n) {
+			continue
+		}
+		if slices.ContainsFunc(set, func(m shard.NodeID) bool { return !hears(m, p.accused[n]) }) {
+			return false
+		}
+	}
 	return slices.ContainsFunc(set, func(m shard.NodeID) bool { return hears(m, p.accused[m]) })
 }
 
-// largest is the largest set of members that see each other: none of which reports another. Among equal
+// largest is the largest set of members that see each other: none of which reports another, or itself, as one that leaves does. Among equal
 // ones it is that with most members heard of lately, then that whose members are accused by fewest, so that
 // whom several miss goes rather than who misses several, then the more upstream. A set of which nobody was heard lately
 // is none.

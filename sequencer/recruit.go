@@ -93,7 +93,7 @@ type choice = func(home bool, out func(shard.NodeID) bool) (shard.NodeID, bool)
 // Tick passes one unit of time. It returns what to send, and the command to propose, if one is due.
 func (r *Recruiter) Tick(reg *Register, choose choice) ([]shard.Message, *shard.Command) {
 	r.now++
-	r.enter(reg.Chain.Newest())
+	r.enter(reg)
 	if r.opt.Regrow == 0 || reg.Activated != r.newest.Epoch && !mutant.On(mutant.LearnerAtOnce) {
 		return nil, nil
 	}
@@ -135,8 +135,9 @@ func (r *Recruiter) choose(choose choice) (shard.NodeID, bool) {
 	return n, ok
 }
 
-// enter takes note of who was dropped by a decision.
-func (r *Recruiter) enter(newest shard.Configuration) {
+// enter takes note of who was dropped by a decision. Who left by its own wish is welcome whenever it is back.
+func (r *Recruiter) enter(reg *Register) {
+	newest := reg.Chain.Newest()
 	if newest.Epoch == r.newest.Epoch {
 		return
 	}
@@ -147,7 +148,7 @@ func (r *Recruiter) enter(newest shard.Configuration) {
 		}
 	}
 	for _, m := range r.newest.Members {
-		if newest.Has(m) {
+		if newest.Has(m) || reg.left(m) {
 			continue
 		}
 		was := r.members[m]

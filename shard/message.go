@@ -44,7 +44,7 @@ const (
 	MsgFetched MessageKind = 12
 	// MsgReport tells the sequencer of Shard whom the sender suspects among the
 	// members of Epoch: Suspects, and for each how long it had been silent: Took, 0 where there is evidence
-	// that it failed. An empty list takes earlier suspicion back.
+	// that it failed. An empty list takes earlier suspicion back. Who names itself wants to leave.
 	MsgReport MessageKind = 13
 	// MsgRefuse says that a message of the older Epoch was not accepted, and
 	// why: Chain; or, in the sender's own epoch, that a link must be made anew: Link.

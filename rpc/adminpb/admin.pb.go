@@ -683,7 +683,7 @@ func (x *Decision) GetAllActiveUs() uint64 {
 	return 0
 }
 
-// Suspicion is what one member said of another one.
+// Suspicion is what one member said of another one, or of itself: that it wanted to leave.
 type Suspicion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	By    uint64                 `protobuf:"fixed64,1,opt,name=by,proto3" json:"by,omitempty"`

@@ -83,7 +83,7 @@ func ringward(args []string) int {
 	}
 	fmt.Fprintln(lives, strings.Join(args, " "))
 	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM)
+	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	<-end
 	fmt.Fprintln(lives, "ended well")
 	return 0

@@ -192,12 +192,19 @@ func (n *Node) Disk() *volume.Volume { return n.disk }
 // Place is the node's place among the nodes of its cluster, and in its network.
 func (n *Node) Place() int { return n.place }
 
-// Stop asks the node to end, ends it if it does not, and returns when it has. A node that does not run
+// Leave asks the node to hand over and to end, ends it if it does not, and returns when it has. A node that does not run
 // is left as it is.
-func (n *Node) Stop() error {
+func (n *Node) Leave() error {
 	n.turn.Lock()
 	defer n.turn.Unlock()
 	return n.end(syscall.SIGTERM)
+}
+
+// Stop asks the node to end and to keep its place in its chains; for the rest it is like Leave.
+func (n *Node) Stop() error {
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	return n.end(syscall.SIGINT)
 }
 
 // Kill ends the node as a crash would, with SIGKILL, and returns when it has ended. A node that

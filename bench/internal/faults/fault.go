@@ -14,8 +14,8 @@ type Kind string
 const (
 	Kill      Kind = "kill"      // SIGKILL; it is started again from its data
 	KillAll   Kind = "kill-all"  // SIGKILL to all nodes at once; all are started again
-	Stop      Kind = "stop"      // SIGTERM, which it obeys in good order; it is started again
-	StopAll   Kind = "stop-all"  // SIGTERM to all nodes at once; all are started again
+	Stop      Kind = "stop"      // SIGTERM: it hands over; it is started again
+	StopAll   Kind = "stop-all"  // SIGINT to all nodes at once; all are started again
 	Pause     Kind = "pause"     // SIGSTOP; SIGCONT
 	Partition Kind = "partition" // it hears no other node, and no other node hears it
 	Mute      Kind = "mute"      // no other node hears it

@@ -40,7 +40,7 @@ func (in *injector) inject(ctx context.Context, f Fault) (injury, error) {
 	case Kill:
 		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Kill()
 	case Stop:
-		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Stop()
+		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Leave()
 	case Pause:
 		return injury{n.Name, func(context.Context) error { return n.Resume() }}, n.Pause()
 	case DiskFull:

@@ -200,11 +200,14 @@ func (d decisionView) why() string {
 	}
 	var all []string
 	for _, s := range d.Suspicions {
-		ground := "evidence"
-		if !s.Evidence {
-			ground = "silent for " + took(s.SilentUS)
+		switch {
+		case s.By == s.Of:
+			all = append(all, s.Of.Name+" leaves")
+		case s.Evidence:
+			all = append(all, fmt.Sprintf("%s suspects %s: evidence", s.By.Name, s.Of.Name))
+		default:
+			all = append(all, fmt.Sprintf("%s suspects %s: silent for %s", s.By.Name, s.Of.Name, took(s.SilentUS)))
 		}
-		all = append(all, fmt.Sprintf("%s suspects %s: %s", s.By.Name, s.Of.Name, ground))
 	}
 	return strings.Join(all, "; ")
 }

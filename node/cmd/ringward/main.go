@@ -26,15 +26,27 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
 func main() {
-	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly end. From then on a signal has its usual effect: the
-	// second ends the process at once, which a node survives like any crash.
-	context.AfterFunc(ctx, restore)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		// The first signal asks for an orderly end. From then on a signal has its usual effect: the
+		// second ends the process at once, which a node survives like any crash.
+		s := <-signals
+		signal.Reset()
+		cancel(signalled{s})
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
+
+// signalled is why the program is to end.
+type signalled struct{ os.Signal }
+
+func (s signalled) Error() string { return fmt.Sprintf("signal: %v", s.Signal) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,16 +14,22 @@ import (
 	"github.com/ringward/ringward/node"
 )
 
-// stopTime is how long a node that is told to stop may take to answer what it has begun.
-const stopTime = 10 * time.Second
+const (
+	// stopTime is how long a node that is told to stop may take to answer what it has begun.
+	stopTime = 10 * time.Second
+	// handOverTime is how long it may take before to leave its chains. Where it takes longer nobody lets it go.
+	handOverTime = 2 * time.Second
+)
 
 func (c *command) nodeVerb() *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "node",
 		Short: "Run a node",
-		Long: `Runs a node on its data directory until it is told to stop (SIGTERM or Ctrl-C; a second one ends it at once, which is as
-safe as a crash). A new node waits until ringward init makes it part of a cluster.
+		Long: `Runs a node on its data directory until it is told to stop. On SIGTERM it hands over first: it leaves its chains, which go on
+without it, and comes back to them when it is started again. On SIGINT (Ctrl-C) it stops at once and keeps its place in
+them, which is the right way to stop all nodes of a cluster. A second signal ends it on the spot, which is as safe as a
+crash. A new node waits until ringward init makes it part of a cluster.
 
 A setting comes from its flag, else from the environment (RINGWARD_SUSPECT_AFTER for --suspect-after), else from the
 file that --config or RINGWARD_CONFIG names (suspect-after: 50ms), else it has its default.`,
@@ -53,6 +60,11 @@ file that --config or RINGWARD_CONFIG names (suspect-after: 50ms), else it has i
 			// The command's context has ended by now: stopping has a time of its own.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), timeout)
 			defer cancel()
+			if context.Cause(cmd.Context()) == (signalled{syscall.SIGTERM}) {
+				leaving, cancel := context.WithTimeout(ctx, handOverTime)
+				n.HandOver(leaving)
+				cancel()
+			}
 			return n.Stop(ctx)
 		},
 	}

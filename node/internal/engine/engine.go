@@ -260,6 +260,9 @@ func (e *engine) recruited(m shard.Message) {
 // say in it any more, nor in the shard that it sequenced.
 func (e *engine) member() bool { return e.replica.Configuration().Has(e.host.opt.Replica.Self) }
 
+// leaves reports whether the replica is a member that others could do without.
+func (e *engine) leaves() bool { return e.member() && len(e.replica.Configuration().Members) > 1 }
+
 // suspect holds new requests while a member of this very shard is suspected, and reports it to the sequencer.
 func (e *engine) suspect() {
 	conf := e.replica.Configuration()
@@ -281,6 +284,9 @@ func (e *engine) suspect() {
 		e.host.learn(append(slices.Clone(e.replica.Chain()), next))
 	}
 	e.replica.Hold(len(suspects) > 0)
+	if e.host.leaving && e.leaves() {
+		suspects = append(suspects, e.host.opt.Replica.Self)
+	}
 	if slices.Equal(suspects, e.suspects) && (len(suspects) == 0 || e.ticks%reportEvery != 0) {
 		return
 	}

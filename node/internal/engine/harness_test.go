@@ -407,6 +407,9 @@ func (w *world) history(n *node, of shard.ID) {
 			reason := "grown"
 			for i, x := range d.Suspicions {
 				reason = map[bool]string{true: "", false: reason + ", "}[i == 0] + fmt.Sprintf("%s suspects %s, silent %d", name(x.By), name(x.Of), x.Silent)
+				if x.By == x.Of {
+					reason = name(x.Of) + " leaves"
+				}
 			}
 			outcome := "not ACTIVE yet"
 			if d.Active {

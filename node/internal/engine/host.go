@@ -51,6 +51,7 @@ type Host struct {
 	events  []shard.Event
 	strays  []shard.Message       // answers of this node as one that hosts no such replica
 	nodes   []sequencer.Candidate // that could become members
+	leaving bool                  // see HandOver
 	dirty   bool                  // the set of peers may have changed
 	peers   []shard.NodeID
 }
@@ -103,7 +104,9 @@ func (h *Host) Step(m shard.Message) {
 			office.step(m)
 		}
 	case shard.MsgRecruit:
-		h.recruit(m)
+		if !h.leaving {
+			h.recruit(m)
+		}
 	case shard.MsgWedged:
 		if office != nil {
 			office.step(m)
@@ -285,6 +288,20 @@ func (h *Host) Lost(nodes []shard.NodeID) {
 		h.engines[id].suspect()
 		h.engines[id].propose() // it may have waited for a word of one of them
 	}
+}
+
+// HandOver lets the node leave its chains: it says so to those who sequence them, who decide successors without it. It
+// becomes a member of no other chain in this life.
+func (h *Host) HandOver() {
+	h.leaving = true
+	for _, id := range h.order {
+		h.engines[id].suspect()
+	}
+}
+
+// HandedOver reports whether the node is a member of no chain any more, but for those that would have no other one.
+func (h *Host) HandedOver() bool {
+	return !slices.ContainsFunc(h.order, func(id shard.ID) bool { return h.engines[id].leaves() })
 }
 
 // Reconnect tells that what was sent to peer on the chain stream may be lost.

@@ -23,6 +23,7 @@ import (
 //	stall a, go a               the disk of a does not answer
 //	hint a shard=1 members=b    it hears that epoch 2 of a shard was decided
 //	late a                      its next tick comes late
+//	leave a                     it hands over; `left a` tells whether it has
 //	lost a bc                   a has evidence that b and c have failed
 //	sessions a shard=1          a is told of its sessions
 //	messages on|off             every message is shown
@@ -103,6 +104,10 @@ func (w *world) command(td *datadriven.TestData) {
 		w.fsync(n)
 	case "lost":
 		n.host.Lost(ids(args[1].Key))
+	case "leave":
+		n.host.HandOver()
+	case "left":
+		w.logf("%v", n.host.HandedOver())
 	case "late":
 		n.late = true
 	case "hint":
