@@ -15,6 +15,8 @@ const MaxPlaced = 1024
 type Candidate struct {
 	ID   shard.NodeID
 	Zone string // its failure domain, as a rack or a site; empty: unknown
+	// Drains: it wants to hold nothing any more.
+	Drains bool
 }
 
 // Place spreads the ring's shards over nodes, replicas of each, and returns the first configurations in

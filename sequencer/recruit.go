@@ -11,6 +11,9 @@ import (
 // learner, has it learn, and appends it at the tail once it has caught up. It works at the head of the sequencer
 // shard. One learner is recorded at a time, so no two race; what counts is the register alone.
 //
+// Where a member drains, or another node would do better, the learner takes its place, in one decision. And a shard that has more
+// members than it should gives one up. Nothing of this hurries.
+//
 // A node that was dropped may come back at once: it has most of what there is. Another one is looked for only after a
 // while, since short outages end. Who is dropped again and again waits ever longer.
 type Recruiter struct {
@@ -22,7 +25,8 @@ type Recruiter struct {
 	now     int
 
 	newest shard.Configuration // what follows is about this one
-	since  int                 // the tick from which it has lacked a member; 0: it lacks none
+	lacks  int                 // how many members it has too few
+	since  int                 // the tick from which that has been so
 	// node is the learner, or one that is asked whether it could be; heardAt when it answered last, or was asked first.
 	node     shard.NodeID
 	number   shard.Number
@@ -50,9 +54,8 @@ type membership struct {
 // vain is a node that was asked, and did not become a member: others have their turn first.
 type vain struct{ until, rest int }
 
-// RecruiterOptions are in ticks, but for Members.
+// RecruiterOptions are in ticks.
 type RecruiterOptions struct {
-	Members int // as many as the shard should have
 	Regrow  int // for how long it lacks a member before a node that was none is looked for; 0: nobody is recruited
 	Rejoin  int // for how long a member that was dropped for the first time has to wait
 	Silence int // after how long without an answer a node is given up
@@ -60,6 +63,8 @@ type RecruiterOptions struct {
 
 const (
 	recruitEvery = 2 // ticks between two askings
+	// looksPerRegrow is how often in the time of Regrow it is looked whether an exchange would be good.
+	looksPerRegrow = 4
 	// stuckAfter is after how long without a step forward a learner is given up, in times of Silence; but not before half of
 	// Regrow: how long a disk takes has nothing to do with how soon nodes are suspected.
 	stuckAfter = 3
@@ -87,52 +92,85 @@ func (r *Recruiter) Answer(m shard.Message) {
 	}
 }
 
-// choice names the best node that is not to be left out; one that was a member in the beginning, where home is set.
-type choice = func(home bool, out func(shard.NodeID) bool) (shard.NodeID, bool)
+// View is what a recruiter sees of the ring: hints.
+type View interface {
+	// Strength is how many members the shard should have.
+	Strength() int
+	// Spare is the best node to grow onto, of those that may join; one that was a member in the beginning, where home is set.
+	Spare(home bool, joins func(shard.NodeID) bool) (shard.NodeID, bool)
+	// Exchange is the member that had better go, and the node to take its place, of those that may join.
+	Exchange(joins func(shard.NodeID) bool) (Move, bool)
+	// Excess is the member that the shard can best do without.
+	Excess() (shard.NodeID, bool)
+	// Quiet reports whether the ring is at rest, so that improvements may be begun.
+	Quiet() bool
+}
 
 // Tick passes one unit of time. It returns what to send, and the command to propose, if one is due.
-func (r *Recruiter) Tick(reg *Register, choose choice) ([]shard.Message, *shard.Command) {
+func (r *Recruiter) Tick(reg *Register, v View) ([]shard.Message, *shard.Command) {
 	r.now++
 	r.enter(reg)
 	if r.opt.Regrow == 0 || reg.Activated != r.newest.Epoch && !mutant.On(mutant.LearnerAtOnce) {
 		return nil, nil
 	}
-	if len(r.newest.Members) >= r.opt.Members {
-		if r.since = 0; reg.Learner != 0 {
-			return nil, r.propose(reg, Recruit(r.newest, 0))
-		}
-		r.turn(0)
-		return nil, nil
-	}
-	if r.since == 0 {
-		r.since = r.now
+	if lacks := v.Strength() - len(r.newest.Members); r.since == 0 || lacks != r.lacks {
+		r.lacks, r.since = lacks, r.now
 	}
 	switch {
+	case r.lacks < 0:
+		if n, ok := v.Excess(); ok && r.now-r.since >= r.opt.Regrow {
+			return nil, r.propose(reg, r.reconfigure(without(r.newest.Members, n)))
+		}
+		return nil, r.dismiss(reg)
 	case reg.Learner != 0 && r.vain[reg.Learner].until > r.now:
-		return nil, r.propose(reg, Recruit(r.newest, 0)) // it was given up
+		return nil, r.dismiss(reg) // it was given up
 	case reg.Learner != 0:
+		if r.lacks == 0 && (r.node != reg.Learner || r.looks()) {
+			if _, ok := v.Exchange(func(n shard.NodeID) bool { return n == reg.Learner }); !ok {
+				return nil, r.dismiss(reg) // the ring has changed, and nobody need go any more
+			}
+		}
 		if r.node != reg.Learner {
 			r.turn(reg.Learner)
 		}
 	case r.node == 0:
-		n, ok := r.choose(choose)
+		n, ok := r.choose(v)
 		if !ok {
 			return nil, nil
 		}
 		r.turn(n)
 	}
-	return r.ask(reg, choose)
+	return r.ask(reg, v)
 }
 
 // choose names the next to ask.
-func (r *Recruiter) choose(choose choice) (shard.NodeID, bool) {
+func (r *Recruiter) choose(v View) (n shard.NodeID, ok bool) {
+	if r.lacks == 0 && !r.looks() {
+		return 0, false
+	}
+	rested := func(n shard.NodeID) bool { return r.resting[n] <= r.now }
+	turn := func(n shard.NodeID) bool { return rested(n) && r.vain[n].until <= r.now }
+	if r.lacks == 0 {
+		x, ok := v.Exchange(turn)
+		return x.Joins, ok && (x.Drains || v.Quiet())
+	}
 	home := r.now-r.since < r.opt.Regrow
-	rests := func(n shard.NodeID) bool { return r.resting[n] > r.now }
-	n, ok := choose(home, func(n shard.NodeID) bool { return rests(n) || r.vain[n].until > r.now })
-	if !ok {
-		n, ok = choose(home, rests) // nobody else is there to have a turn
+	if n, ok = v.Spare(home, turn); !ok {
+		n, ok = v.Spare(home, rested) // nobody else is there to have a turn
 	}
 	return n, ok
+}
+
+// looks reports whether it is looked in this tick for what would be better.
+func (r *Recruiter) looks() bool { return r.now%max(r.opt.Regrow/looksPerRegrow, 1) == 0 }
+
+// dismiss lets the learner go, if there is one, and whoever is asked.
+func (r *Recruiter) dismiss(reg *Register) *shard.Command {
+	r.turn(0)
+	if reg.Learner == 0 {
+		return nil
+	}
+	return r.propose(reg, Recruit(r.newest, 0))
 }
 
 // enter takes note of who was dropped by a decision. Who left by its own wish is welcome whenever it is back.
@@ -162,6 +200,11 @@ func (r *Recruiter) enter(reg *Register) {
 	r.turn(0)
 }
 
+// reconfigure decides the next configuration.
+func (r *Recruiter) reconfigure(members []shard.NodeID) shard.Command {
+	return Reconfigure(shard.Configuration{Shard: r.newest.Shard, Epoch: r.newest.Epoch + 1, Members: members}, r.Reason)
+}
+
 // turn to another node, or to none.
 func (r *Recruiter) turn(n shard.NodeID) {
 	r.node, r.there, r.ready = n, false, false
@@ -172,7 +215,7 @@ func (r *Recruiter) turn(n shard.NodeID) {
 }
 
 // ask goes on with the node.
-func (r *Recruiter) ask(reg *Register, choose choice) ([]shard.Message, *shard.Command) {
+func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command) {
 	silence, recorded := r.opt.Silence, reg.Learner == r.node
 	if !recorded && !r.there {
 		silence /= 4 // whether it is there is soon told
@@ -181,31 +224,47 @@ func (r *Recruiter) ask(reg *Register, choose choice) ([]shard.Message, *shard.C
 	case r.now-r.heardAt > silence || r.now-r.movedAt > max(stuckAfter*r.opt.Silence, r.opt.Regrow/2):
 		// Longer than it was tried, and ever longer: others have their turn before it has another.
 		rest := min(max(r.opt.Regrow, 2*(r.now-r.turnedAt), 2*r.vain[r.node].rest), mostVain*r.opt.Silence)
-		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
-		r.turn(0)
-		if recorded {
-			return nil, r.propose(reg, Recruit(r.newest, 0))
+		if r.lacks == 0 && !recorded {
+			rest = r.opt.Regrow // it may have something else to do
 		}
-		return nil, nil
-	case recorded && (r.ready && r.fits(choose) || mutant.On(mutant.LearnerAtOnce)):
-		members := append(slices.Clone(r.newest.Members), r.node)
-		return nil, r.propose(reg, Reconfigure(shard.Configuration{Shard: r.newest.Shard, Epoch: r.newest.Epoch + 1, Members: members}, r.Reason))
+		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
+		return nil, r.dismiss(reg)
+	case recorded && (r.ready || mutant.On(mutant.LearnerAtOnce)):
+		if members, ok := r.joined(v); ok {
+			return nil, r.propose(reg, r.reconfigure(members))
+		}
+		if r.lacks == 0 {
+			return nil, r.dismiss(reg)
+		}
+	case recorded && r.lacks == 0 && mutant.On(mutant.MoveWedgesFirst):
+		if x, ok := v.Exchange(r.asked); ok && len(r.newest.Members) > 1 {
+			return nil, r.propose(reg, r.reconfigure(without(r.newest.Members, x.Leaves)))
+		}
 	case !recorded && r.there:
 		return nil, r.propose(reg, Recruit(r.newest, r.node))
-	case r.now%recruitEvery == 0:
-		return []shard.Message{{
-			Kind: shard.MsgRecruit, Shard: r.newest.Shard, Epoch: r.newest.Epoch, To: r.node, Number: r.number,
-			Synced: recorded, Chain: reg.Chain,
-		}}, nil
 	}
-	return nil, nil
+	if r.now%recruitEvery != 0 {
+		return nil, nil
+	}
+	return []shard.Message{{
+		Kind: shard.MsgRecruit, Shard: r.newest.Shard, Epoch: r.newest.Epoch, To: r.node, Number: r.number,
+		Synced: recorded, Done: r.lacks == 0, Chain: reg.Chain,
+	}}, nil
 }
 
-// fits reports whether the node is still one that may become a member: other shards may have grown since it was chosen.
-func (r *Recruiter) fits(choose choice) bool {
-	_, ok := choose(false, func(n shard.NodeID) bool { return n != r.node })
-	return ok
+// joined are the members with the node at the tail. It reports false where it may not become one any more: other shards may
+// have changed since it was chosen.
+func (r *Recruiter) joined(v View) (members []shard.NodeID, ok bool) {
+	if r.lacks > 0 {
+		_, ok = v.Spare(false, r.asked)
+		return append(slices.Clone(r.newest.Members), r.node), ok || mutant.On(mutant.LearnerAtOnce)
+	}
+	x, ok := v.Exchange(r.asked)
+	return append(without(r.newest.Members, x.Leaves), r.node), ok
 }
+
+// asked reports whether it is the node.
+func (r *Recruiter) asked(n shard.NodeID) bool { return n == r.node }
 
 // propose lets a command pass, unless one is under way for the same state of the register.
 func (r *Recruiter) propose(reg *Register, c shard.Command) *shard.Command {

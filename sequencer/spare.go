@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // Spare chooses the node that shard s grows onto, once it has lost a member. It reports false where no node
@@ -13,6 +14,7 @@ import (
 //     left out, nodes that a shard is growing onto already are best put in: choices that are
 //     made at the same time know nothing of each other otherwise, and Cover may fall lower than each of them saw.
 //   - candidates are all nodes that are thought well, those included that s has: they are never chosen, but their zones count.
+//     Nor are those that drain.
 //   - former are nodes that were members of s before. What such a node still holds need not be sent again.
 //
 // A node that would be in every shard is never chosen, unless some node is already: fewer replicas are better than a
@@ -25,37 +27,22 @@ import (
 //
 // The same arguments give the same choice, whatever the order of candidates.
 func Spare(current []shard.Configuration, s shard.ID, candidates []Candidate, former []shard.NodeID) (shard.NodeID, bool) {
-	at := slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
-	if at < 0 || len(current[at].Members) == 0 {
+	p, ok := placeOf(current, s, candidates)
+	if !ok || len(p.own) == 0 {
 		return 0, false
 	}
-	own := current[at].Members
-	cover, everywhere, lowers := spend(current, at)
-	shares := map[shard.NodeID]int{}
-	for _, i := range neighbours(at, len(current)) {
-		for _, m := range current[i].Members {
-			shares[m]++
-		}
-	}
-	load := map[shard.NodeID]int{}
-	for _, c := range current {
-		for _, m := range c.Members {
-			load[m]++
-		}
-	}
-	crowd := map[string]int{} // members of s by zone
-	for _, c := range candidates {
-		if c.Zone != "" && slices.Contains(own, c.ID) {
-			crowd[c.Zone]++
-		}
-	}
+	return p.spare(p.own, candidates, former)
+}
+
+// spare chooses one more member beside those.
+func (p *place) spare(beside []shard.NodeID, candidates []Candidate, former []shard.NodeID) (shard.NodeID, bool) {
 	var best shard.NodeID
 	var bestCost [5]int
 	for _, c := range candidates {
-		if c.ID == 0 || slices.Contains(own, c.ID) || cover > 0 && everywhere[c.ID] {
+		if c.Drains || slices.Contains(p.own, c.ID) || p.cover > 0 && p.everywhere[c.ID] && !mutant.On(mutant.PlacedEverywhere) {
 			continue
 		}
-		cost := [...]int{truth(lowers[c.ID]), shares[c.ID], crowd[c.Zone], truth(!slices.Contains(former, c.ID)), load[c.ID]}
+		cost := [...]int{truth(p.lowers[c.ID]), p.shares[c.ID], p.crowd(c.ID, beside), truth(!slices.Contains(former, c.ID)), p.load[c.ID]}
 		order := slices.Compare(cost[:], bestCost[:])
 		if best == 0 || order < 0 || order == 0 && c.ID < best {
 			best, bestCost = c.ID, cost
@@ -64,24 +51,70 @@ func Spare(current []shard.Configuration, s shard.ID, candidates []Candidate, fo
 	return best, best != 0
 }
 
-// spend tells what a new member of the shard at the given place may cost. It returns the covering number as it is, the nodes that
-// are in every other shard, and those that would lower the covering number.
+// place is what is to be known of one shard's place in the ring to choose its members.
+type place struct {
+	at    int
+	own   []shard.NodeID // its members
+	cover int            // of the ring
+	// everywhere are the nodes that are in every other shard; one that is in this as well is in all. lowers are those that would lower
+	// the cover as one member more.
+	everywhere, lowers map[shard.NodeID]bool
+	shares             map[shard.NodeID]int // of how many neighbours in the ring a node is a member
+	load               map[shard.NodeID]int // of how many shards
+	zones              map[shard.NodeID]string
+}
+
+// placeOf reports false for a shard that is not in the ring.
+func placeOf(current []shard.Configuration, s shard.ID, candidates []Candidate) (*place, bool) {
+	at := slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
+	if at < 0 {
+		return nil, false
+	}
+	p := &place{at: at, own: current[at].Members, shares: map[shard.NodeID]int{}, load: map[shard.NodeID]int{}, zones: map[shard.NodeID]string{}}
+	p.spend(current)
+	for _, i := range neighbours(at, len(current)) {
+		for _, m := range current[i].Members {
+			p.shares[m]++
+		}
+	}
+	for _, c := range current {
+		for _, m := range c.Members {
+			p.load[m]++
+		}
+	}
+	for _, c := range candidates {
+		p.zones[c.ID] = c.Zone
+	}
+	return p, true
+}
+
+// spend finds what a new member may cost.
 //
-// A new member x lowers it from k to k-1 just where some k nodes with x among them hit every other shard: together with
+// A new member x lowers the cover from k to k-1 just where some k nodes with x among them hit every other shard: together with
 // any old member of this one they are the k+1 that hit all of them. So one search for such sets answers for all candidates.
-func spend(current []shard.Configuration, at int) (cover int, everywhere, lowers map[shard.NodeID]bool) {
+func (p *place) spend(current []shard.Configuration) {
 	// A shard without members is lost: it hides from every set of nodes, but repairs nobody.
 	lost := func(c shard.Configuration) bool { return len(c.Members) == 0 }
-	cover = Cover(slices.DeleteFunc(slices.Clone(current), lost))
-	others := newHitting(slices.DeleteFunc(slices.Delete(slices.Clone(current), at, at+1), lost))
-	everywhere, lowers = map[shard.NodeID]bool{}, map[shard.NodeID]bool{}
-	others.search(others.all(), 1, everywhere)
-	if cover > 1 {
-		others.search(others.all(), cover, lowers)
+	p.cover = Cover(slices.DeleteFunc(slices.Clone(current), lost))
+	others := newHitting(slices.DeleteFunc(slices.Delete(slices.Clone(current), p.at, p.at+1), lost))
+	p.everywhere, p.lowers = map[shard.NodeID]bool{}, map[shard.NodeID]bool{}
+	others.search(others.all(), 1, p.everywhere)
+	if p.cover > 1 {
+		others.search(others.all(), p.cover, p.lowers)
 	} else {
-		lowers = everywhere
+		p.lowers = p.everywhere
 	}
-	return cover, everywhere, lowers
+}
+
+// crowd counts those of the given members, other than n, that are in the zone of n.
+func (p *place) crowd(n shard.NodeID, members []shard.NodeID) (count int) {
+	zone := p.zones[n]
+	for _, m := range members {
+		if zone != "" && m != n && p.zones[m] == zone {
+			count++
+		}
+	}
+	return count
 }
 
 // neighbours are the places next to one in a ring of n, none twice.

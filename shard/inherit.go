@@ -22,7 +22,11 @@ func (r *Replica) Learn(chain Chain) bool {
 	}
 	from := View{r.conf.Epoch, r.last()}
 	r.conf = merged.Newest()
-	r.write(Record{Kind: RecordPromise, Chain: merged})
+	if mutant.On(mutant.OldPromise) && r.State() == Immutable {
+		r.stored.Chain, r.promised = merged, r.conf.Epoch
+	} else {
+		r.write(Record{Kind: RecordPromise, Chain: merged})
+	}
 	r.down, r.inheriting = downstream{}, nil
 	r.learner, r.followers, r.fill = learner{}, nil, fill{}
 	if !mutant.On(mutant.WedgedDrains) {
@@ -68,6 +72,9 @@ func (r *Replica) withoutOldAsk(from NodeID) []wedgeAsk {
 // is all that was accepted before, because the log keeps their order.
 func (r *Replica) answerWedge(a wedgeAsk) {
 	active := r.active
+	if n := len(r.stored.Lineage); n > 0 && mutant.On(mutant.LearnerIsSource) {
+		active = max(active, r.stored.Lineage[n-1].Epoch)
+	}
 	if mutant.On(mutant.PendingAnswersActive) {
 		for _, c := range r.stored.Chain {
 			if c.Epoch < r.conf.Epoch && c.Has(r.opt.Self) {

@@ -52,6 +52,9 @@ func (r *Replica) Recruit() {
 	}
 }
 
+// Learns reports whether the sequencer wants this replica to learn.
+func (r *Replica) Learns() bool { return r.learner.until > r.ticks }
+
 // CaughtUp reports whether a learner has nearly all that is committed.
 func (r *Replica) CaughtUp() bool {
 	l := &r.learner

@@ -39,6 +39,8 @@ type Options struct {
 	KeepBytes int
 	// LineageViews is how many epochs a lineage reaches back. Zero: DefaultViews.
 	LineageViews int
+	// MinReplicas is how many members there must be for the head to take writes of clients.
+	MinReplicas int
 	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part. Zero: nothing does.
 	FillBytes int
 }

@@ -51,6 +51,10 @@ const (
 	LearnerTrusted
 	LearnerUnpromised
 	LearnerAtOnce
+	LearnerIsSource
+	OldPromise
+	MoveWedgesFirst
+	PlacedEverywhere
 
 	ReadWithoutFence
 	ReadJoinsFence

@@ -53,6 +53,10 @@ var All = []Description{
 	{LearnerTrusted, "learner-trusted", "6.3", "what a node that comes back holds is taken for good as far as it goes, whatever its lineage says"},
 	{LearnerUnpromised, "learner-unpromised", "6.2", "a learner follows before its promise is durable"},
 	{LearnerAtOnce, "learner-at-once", "6.2", "a learner is appended before it has caught up"},
+	{LearnerIsSource, "learner-is-source", "6.2", "what a learner has is a history to inherit, before it has caught up"},
+	{OldPromise, "old-promise", "6.3", "a node that comes back follows an epoch under the promise that it left with"},
+	{MoveWedgesFirst, "move-wedges-first", "6.2", "a member that is to be replaced leaves before the node that takes its place has caught up"},
+	{PlacedEverywhere, "placed-everywhere", "10.1", "a shard grows onto a node that is in every other shard"},
 
 	{ReadWithoutFence, "read-without-fence", "7.1", "a read is served without a fence"},
 	{ReadJoinsFence, "read-joins-fence", "7.2", "a read joins a fence that was asked before it arrived"},

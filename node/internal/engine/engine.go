@@ -50,13 +50,12 @@ type idleSince struct {
 
 func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer.Register) *engine {
 	next := h.opt.Genesis.Ring.Next(id)
-	home, _ := h.opt.Genesis.Configuration(next)
 	numbers := h.opt.Replica.Numbers
 	e := &engine{
 		host: h, id: id, replica: replica, next: next, register: register,
 		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(numbers),
 		recruiter: sequencer.NewRecruiter(sequencer.RecruiterOptions{
-			Members: len(home.Members), Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: max(4*h.opt.SuspectTicks+8, h.opt.RegrowTicks/8),
+			Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: max(4*h.opt.SuspectTicks+8, h.opt.RegrowTicks/8),
 		}, numbers),
 		idle: map[shard.SessionID]idleSince{},
 	}
@@ -224,24 +223,11 @@ func (e *engine) recruit() {
 		return
 	}
 	e.recruiter.Reason = e.reason()
-	send, command := e.recruiter.Tick(e.register, e.spare)
+	send, command := e.recruiter.Tick(e.register, view{e})
 	e.out = append(e.out, send...)
 	if command != nil {
 		e.replica.Propose(*command)
 	}
-}
-
-// spare is the node that would do best as a member of the next shard; one of its first members, where home is set.
-func (e *engine) spare(home bool, out func(shard.NodeID) bool) (shard.NodeID, bool) {
-	first, _ := e.host.opt.Genesis.Configuration(e.next)
-	newest := e.register.Chain.Newest()
-	var candidates []sequencer.Candidate
-	for _, c := range e.host.nodes {
-		if newest.Has(c.ID) || !out(c.ID) && !e.host.detector.Suspects(c.ID) && (!home || first.Has(c.ID)) {
-			candidates = append(candidates, c)
-		}
-	}
-	return sequencer.Spare(e.host.living(newest), e.next, candidates, first.Members)
 }
 
 // recruited answers the sequencer that wants this node to learn the shard, or asks whether it could.

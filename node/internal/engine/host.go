@@ -51,8 +51,12 @@ type Host struct {
 	events  []shard.Event
 	strays  []shard.Message       // answers of this node as one that hosts no such replica
 	nodes   []sequencer.Candidate // that could become members
-	leaving bool                  // see HandOver
-	dirty   bool                  // the set of peers may have changed
+	seen    map[shard.NodeID]sighting
+	usable  int  // how many of seen do not drain
+	changed int  // the tick at which what is known of the ring changed last
+	losable bool // a node could be lost in the beginning, whichever it was
+	leaving bool // see HandOver
+	dirty   bool // the set of peers may have changed
 	peers   []shard.NodeID
 }
 
@@ -64,6 +68,7 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	h := &Host{
 		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
 		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
+		seen: map[shard.NodeID]sighting{}, losable: sequencer.Cover(opt.Genesis.Initial) > 0,
 	}
 	for _, c := range opt.Genesis.Initial {
 		h.known[c.Shard] = shard.Chain{c}
@@ -82,6 +87,11 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	for _, id := range h.order {
 		h.learn(h.engines[id].replica.Chain())
 		h.learn(h.engines[id].register.Chain)
+	}
+	for _, chain := range h.known {
+		for _, m := range chain.Newest().Members {
+			h.seen[m] = sighting{at: h.detector.Now()} // it may take a while until they have met
+		}
 	}
 	h.watch()
 	return h, nil
@@ -134,6 +144,8 @@ func (h *Host) Step(m shard.Message) {
 func (h *Host) recruit(m shard.Message) {
 	e := h.engines[m.Shard]
 	switch {
+	case m.Done && !m.Synced && h.learns(m.Shard):
+		return // one thing after the other
 	case e != nil:
 	case !m.Synced:
 		h.strays = append(h.strays, shard.Message{
@@ -152,6 +164,11 @@ func (h *Host) recruit(m shard.Message) {
 		h.learn(h.known[m.Shard]) // the sequencer may be one that is behind
 	}
 	e.step(m)
+}
+
+// learns reports whether this node learns another shard than this one.
+func (h *Host) learns(id shard.ID) bool {
+	return slices.ContainsFunc(h.order, func(other shard.ID) bool { return other != id && h.engines[other].replica.Learns() })
 }
 
 // Learn takes a hint: decided configurations of some shard, from wherever. It is
@@ -173,7 +190,7 @@ func (h *Host) learn(chain shard.Chain) {
 	if chain.Newest().Epoch > known.Newest().Epoch {
 		h.known[id] = slices.Clone(chain)
 		h.learned = append(h.learned, h.known[id])
-		h.dirty = true
+		h.dirty, h.changed = true, h.detector.Now()
 	}
 	if e := h.engines[id]; e != nil && e.replica.Learn(chain) {
 		e.follow()
@@ -250,24 +267,6 @@ func (h *Host) Filled(id shard.ID, number shard.Number) {
 	if e := h.engines[id]; e != nil {
 		e.replica.Filled(number)
 	}
-}
-
-// Nodes tells which nodes there are that could become members of a shard: a hint.
-func (h *Host) Nodes(nodes []sequencer.Candidate) { h.nodes = slices.Clone(nodes) }
-
-// living are the configurations of all shards, in the order of the ring, as far as this node knows them and without those it
-// suspects; of one shard it is the given one.
-func (h *Host) living(of shard.Configuration) []shard.Configuration {
-	all := make([]shard.Configuration, len(h.opt.Genesis.Ring))
-	for i, s := range h.opt.Genesis.Ring {
-		if all[i] = h.known[s.Shard].Newest(); s.Shard == of.Shard {
-			all[i] = of
-		}
-		if slices.ContainsFunc(all[i].Members, h.detector.Suspects) {
-			all[i].Members = slices.DeleteFunc(slices.Clone(all[i].Members), h.detector.Suspects)
-		}
-	}
-	return all
 }
 
 // Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.

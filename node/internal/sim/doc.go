@@ -9,8 +9,8 @@
 // the end (protocol 11.8): when the faults stop, every shard becomes ACTIVE at all members of its newest
 // configuration and every call ends, within 400 ticks (plan.calmWithin) of the last repair. A run that does not end says who
 // waits for whom, until the chain of waits ends or closes. Where chains grow, and nodes have the patience not to drop each
-// other without end, each shard must soon after have as many members as it began with, as far as placement lets it
-// (plan.fullWithin). In half of the runs all nodes are up and connected by then. In the other half some are lost for good, as many as section 10 lets the ring do without.
+// other without end, each shard must soon after have as many members as it began with, as far as placement lets it,
+// and none that drains (plan.fullWithin). In half of the runs all nodes are up and connected by then. In the other half some are lost for good, as many as section 10 lets the ring do without.
 //
 // # Faults
 //
@@ -46,6 +46,8 @@
 //	two-proposers            a sequencer's head and its successor both sequence, from different reports
 //	amnesia                  the first of a chain pass entries on, and forget them in a crash
 //	divergence               histories of different lengths, and two reconfigurations in a row
+//	hand-over                a node leaves its chains, and stops some time later, whether or not it has left them all
+//	drain                    a node wants to hold nothing, for a while or to the end
 //	lose                     at the end nodes go for good: dead, with a hung disk, or cut off
 //
 // The families named at-… wait for a moment at which faults tell most, and then do one of many things to the replica it is
@@ -59,7 +61,7 @@
 // before a crash (it looks like a torn write; here the node counts as lost), a node of which the cluster did not know from the beginning, memory that runs out.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), stuck.go (who waits for whom), node.go (a process),
-// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, aim.go, plots.go,
+// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, leaving.go, aim.go, plots.go,
 // clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

@@ -38,7 +38,7 @@ func (f *faults) begin() {
 		{Clog, f.clog}, {SlowWay, f.slowWay}, {Reset, f.reset}, {Replay, f.replay},
 		{StallDisk, f.stallDisk}, {SlowDisk, f.slowDisk}, {DiskError, f.diskError}, {Torn, f.torn}, {DiskFull, f.diskFull}, {BitFlip, f.bitFlip}, {Wipe, f.wipe},
 		{FalseReport, f.falseReport}, {AccuseAll, f.accuseAll}, {Deaf, f.deaf}, {TwoProposers, f.twoProposers},
-		{Amnesia, f.amnesia}, {Divergence, f.divergence},
+		{Amnesia, f.amnesia}, {Divergence, f.divergence}, {HandOver, f.handOver}, {Drain, f.drain},
 	} {
 		f.repeat(f.w.plan.faults[k.kind], k.happen)
 	}
@@ -218,6 +218,9 @@ func (f *faults) end() {
 	f.lose()
 	for _, n := range f.w.nodes {
 		n.repair()
+		if n.up && n.leaving && !n.lost {
+			f.depart(n)
+		}
 		if n.up || n.lost {
 			continue
 		}

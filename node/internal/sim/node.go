@@ -20,24 +20,29 @@ type node struct {
 
 	up       bool
 	lost     bool // for good: dead, without a working disk, or cut off
+	leaving  bool // it hands over, in this life
+	drains   bool
+	drained  bool // and will not take that back
 	life     int  // rises with each boot and each crash, so that what belongs to another life is known as such
 	boots    uint64
 	pausedTo moment
-	slowTo   moment // until when all that it does takes slowBy longer
-	slowBy   between
-	stands   moment // until when its clock stands still
-	deafTo   moment // until when it hears no heartbeats
-	host     *engine.Host
-	inbox    []func()
-	waking   bool
-	lastTick moment
-	machines map[shard.ID]*shard.Machine
-	contents map[shard.ID]contents
-	hosted   []shard.ID // of the machines
-	exports  map[export]*exported
-	work     []shard.Work
-	applying bool
-	ticks    int
+	// downSince is when it was up last, where it is down.
+	downSince moment
+	slowTo    moment // until when all that it does takes slowBy longer
+	slowBy    between
+	stands    moment // until when its clock stands still
+	deafTo    moment // until when it hears no heartbeats
+	host      *engine.Host
+	inbox     []func()
+	waking    bool
+	lastTick  moment
+	machines  map[shard.ID]*shard.Machine
+	contents  map[shard.ID]contents
+	hosted    []shard.ID // of the machines
+	exports   map[export]*exported
+	work      []shard.Work
+	applying  bool
+	ticks     int
 	// tickLength is how long a tick of its clock takes.
 	tickLength moment
 }
@@ -64,7 +69,7 @@ func (n *node) boot() {
 		n.w.fail(0, 0, "node %d does not come up: %v", n.id, err)
 		return
 	}
-	n.host.Nodes(n.w.plan.candidates())
+	n.host.Nodes(n.w.candidates())
 	n.w.trace.note(n, 0, fmt.Sprintf("boots, for the %d. time", n.boots))
 	n.w.rare.boots(n)
 	n.lastTick = n.w.now
@@ -146,7 +151,7 @@ func (n *node) learns() {
 func (n *node) crash() { n.end(true) }
 
 func (n *node) end(power bool) {
-	n.up, n.inbox, n.work, n.pausedTo = false, nil, nil, 0
+	n.up, n.inbox, n.work, n.pausedTo, n.leaving, n.downSince = false, nil, nil, 0, false, n.w.now
 	n.life++
 	n.disk.crash(power)
 	n.w.network.crashed(n)
@@ -171,7 +176,7 @@ func (n *node) resume() {
 // repair takes back what faults did to the node, its life apart, and what is lost for good.
 func (n *node) repair() {
 	n.disk.repair()
-	n.pausedTo, n.slowTo, n.stands, n.deafTo, n.tickLength = 0, 0, 0, 0, tick
+	n.pausedTo, n.slowTo, n.stands, n.deafTo, n.tickLength, n.drains = 0, 0, 0, 0, tick, n.drained
 	n.resume()
 }
 
@@ -352,6 +357,7 @@ func (n *node) tickHost(late bool) {
 		n.w.network.beat(n, peer, stalled)
 	}
 	if n.ticks%10 == 0 {
+		n.host.Nodes(n.w.candidates())
 		for _, id := range n.hosted {
 			open := n.machines[id].Sessions()
 			n.take(func() { n.host.Sessions(id, open) })

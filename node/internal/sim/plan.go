@@ -98,7 +98,8 @@ func newPlan(r *rand.Rand, only []Family) plan {
 	p.regrowTicks = oneOf(r, 0, 2, 10, 10, 40)
 	p.zones = oneOf(r, 0, 0, 2, 3)
 	// Who was dropped again and again waits for up to six times regrowTicks; of what else it takes, some may have to be done twice.
-	p.fullWithin = p.calmWithin + moment(80*p.suspectTicks+16*p.regrowTicks)*tick
+	// A node that drains is replaced in one shard after the other.
+	p.fullWithin = p.calmWithin + moment(80*p.suspectTicks+16*p.regrowTicks+p.shards*(8*p.suspectTicks+2*p.regrowTicks))*tick
 	p.lineageViews = oneOf(r, 3, 8, 0, 0)
 	p.keepBytes, p.partBytes, p.fillBytes = oneOf(r, 0, 200, 1000, 1<<20), oneOf(r, 1, 100, 1000, 1<<20), oneOf(r, 0, 100, 1000)
 	p.faults = newRates(r, only)

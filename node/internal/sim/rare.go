@@ -72,6 +72,11 @@ const (
 	learnerBehind
 	learnerGivenUp
 	learnerPastTail
+	// Planned reconfigurations.
+	moved
+	lowered
+	drainedOut
+	handedOver
 	// Holds.
 	holdReleased
 	heldWedged
@@ -163,6 +168,10 @@ var rareStates = [Rares]struct{ name, what string }{
 	learnerBehind:       {"learner-behind", "a learner falls so far behind that the tail keeps no entries for it"},
 	learnerGivenUp:      {"learner-given-up", "another node is recorded as the learner, or none, before the first was appended"},
 	learnerPastTail:     {"learner-past-tail", "a tail knows less of what is committed than its learner"},
+	moved:               {"moved", "a node takes the place of another in one decision"},
+	lowered:             {"lowered", "a shard gives a member up, since there are too few nodes for so many"},
+	drainedOut:          {"drained-out", "a node that drains leaves its last chain"},
+	handedOver:          {"handed-over", "a node stops that has left all chains that have other members"},
 	holdReleased:        {"hold-released", "a suspicion ends without a decision, and the hold with it"},
 	heldWedged:          {"held-wedged", "a write is held when the wedge comes"},
 	readWedged:          {"read-wedged", "a read waits when the wedge comes"},

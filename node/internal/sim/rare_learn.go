@@ -24,18 +24,54 @@ func (r *rare) follows(n *node, v *replicaView, rec *shard.Record) {
 	v.void, v.last = false, rec.Cut+shard.Seqno(len(rec.Entries))
 }
 
-// grows sees a decision that appends a node.
-func (r *rare) grows(c shard.Configuration) {
+// planned sees a proposal that nobody's suspicion calls for.
+func (r *rare) planned(c shard.Configuration) {
 	_, before := r.w.check.Newest(c.Shard)
 	added := slices.DeleteFunc(slices.Clone(c.Members), func(m shard.NodeID) bool { return slices.Contains(before, m) })
-	if len(c.Members) <= len(before) || len(added) == 0 {
+	switch {
+	case len(added) == 0:
+		if len(c.Members) < len(before) {
+			r.saw(lowered)
+		}
 		return
+	case len(c.Members) == len(before):
+		r.saw(moved)
+		for _, m := range before {
+			if !c.Has(m) && r.w.node(m).drains && r.memberships(m) == 1 {
+				r.saw(drainedOut)
+			}
+		}
 	}
 	if r.replica(r.w.node(added[0]), c.Shard).active > 0 {
 		r.saw(memberReturns)
 	} else {
 		r.saw(learnerAppended)
 	}
+}
+
+// unprovoked reports whether no suspicion was given as the reason of a decision.
+func unprovoked(e shard.Entry) bool {
+	cmd, err := shard.DecodeCommand(e.Command())
+	if err != nil {
+		return false
+	}
+	d := shard.NewDecoder(cmd.Value)
+	d.Byte()
+	d.Configuration()
+	d.Uvarint() // when
+	d.Uint64()  // by whom
+	d.Uvarint() // how long it stood
+	return d.Count(1) == 0
+}
+
+// memberships is of how many shards a node is a member.
+func (r *rare) memberships(n shard.NodeID) (count int) {
+	for _, c := range r.w.genesis.Initial {
+		if _, members := r.w.check.Newest(c.Shard); slices.Contains(members, n) {
+			count++
+		}
+	}
+	return count
 }
 
 // learning sees what a learner and its source tell each other.

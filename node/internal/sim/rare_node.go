@@ -154,7 +154,9 @@ func (r *rare) entry(n *node, v *replicaView, rec *shard.Record) {
 		if s.proposedEpoch == c.Epoch && !s.proposals[proposal{c.Epoch, rec.Entry.Hash()}] {
 			r.saw(twoProposals)
 		}
-		r.grows(c)
+		if unprovoked(rec.Entry) {
+			r.planned(c)
+		}
 		s.proposedEpoch = max(s.proposedEpoch, c.Epoch)
 		s.proposals[proposal{c.Epoch, rec.Entry.Hash()}] = true
 	}

@@ -57,6 +57,8 @@ const (
 	AtFenced
 	Lose
 	Evidence
+	HandOver
+	Drain
 	Families // how many there are
 )
 
@@ -110,6 +112,8 @@ var families = [Families]struct {
 	AtFenced:     {"at-fenced", 0.05},
 	Lose:         {"lose", 1},
 	Evidence:     {"evidence", 1},
+	HandOver:     {"hand-over", 30},
+	Drain:        {"drain", 20},
 }
 
 // tempers are families by common theme, for ParseFamilies.
@@ -122,6 +126,7 @@ var tempers = []struct {
 	{"network", []Family{Partition, OneWay, OneLink, CutSequencer, LeaveBehind, Clog, SlowWay, Reset, Replay}},
 	{"disks", []Family{StallDisk, SlowDisk, DiskError, Torn, DiskFull, BitFlip, Wipe}},
 	{"suspicion", []Family{FalseReport, AccuseAll, Deaf, TwoProposers, Evidence}},
+	{"operators", []Family{HandOver, Drain}},
 	{"plots", []Family{LeaveBehind, TwoProposers, Amnesia, Divergence}},
 	{"moments", []Family{AtActivated, AtWedged, AtPending, AtUnsynced, AtFetched, AtProposed, AtDecided, AtAcked, AtAnswered, AtHandBack, AtFenced}},
 }
@@ -134,7 +139,7 @@ func (k Family) String() string {
 }
 
 // ParseFamilies reads a list of families, by name, with commas between. It takes the names of themes too, which
-// stand for several families: crashes, clocks, network, disks, suspicion, plots, moments; and all. An
+// stand for several families: crashes, clocks, network, disks, suspicion, operators, plots, moments; and all. An
 // empty list is nil, as for a seed that decides for itself.
 func ParseFamilies(s string) ([]Family, error) {
 	var list []Family

@@ -109,13 +109,14 @@ func (w *world) run() {
 
 // watch looks, once all is calm, whether everything has come to its end: every shard ACTIVE, every call answered.
 func (w *world) watch() {
-	ended, short := w.ended(), w.short()
+	ended := w.ended()
+	unfinished, why := w.unfinished()
 	within := w.plan.calmWithin
 	if w.settledOnce = w.settledOnce || ended; w.settledOnce {
 		within = w.plan.fullWithin // chains are growing
 	}
 	switch {
-	case ended && short == 0:
+	case ended && unfinished == 0:
 		w.check.Ends()
 		w.end()
 	case w.now <= w.calmAt+within:
@@ -125,8 +126,7 @@ func (w *world) watch() {
 		w.beyond = true
 		w.end()
 	case ended:
-		_, members := w.check.Newest(short)
-		w.fail(check.Liveness, short, "%v after the last repair the members of shard %d are %v, and there is a node that could be one more", w.now-w.calmAt, short, numbers(members))
+		w.fail(check.Liveness, unfinished, "%v after the last repair %s", w.now-w.calmAt, why)
 	default:
 		id, stuck := w.unsettled()
 		w.fail(check.Liveness, id, "%v after the last repair not everything has ended; it should within %v.\n%s", w.now-w.calmAt, within, stuck)
@@ -135,34 +135,6 @@ func (w *world) watch() {
 
 // steadyTicks is the patience from which on nodes that nothing happens to do not suspect each other.
 const steadyTicks = 5
-
-// short is a shard that has fewer members than it began with, although there is a node left that could be one; 0: there is
-// none.
-func (w *world) short() shard.ID {
-	// Where a node loses its patience after a tick or two, all are dropped and taken back without end.
-	if w.plan.regrowTicks == 0 || w.plan.suspectTicks < steadyTicks {
-		return 0
-	}
-	var left []sequencer.Candidate
-	for _, c := range w.plan.candidates() {
-		if !w.node(c.ID).lost {
-			left = append(left, c)
-		}
-	}
-	all := make([]shard.Configuration, len(w.genesis.Initial))
-	for i, c := range w.genesis.Initial {
-		epoch, members := w.check.Newest(c.Shard)
-		all[i] = shard.Configuration{Shard: c.Shard, Epoch: epoch, Members: members}
-	}
-	for i, c := range w.genesis.Initial {
-		if len(all[i].Members) < len(c.Members) {
-			if _, ok := sequencer.Spare(all, c.Shard, left, c.Members); ok {
-				return c.Shard
-			}
-		}
-	}
-	return 0
-}
 
 // ended reports whether every shard is ACTIVE, and every call has been answered.
 func (w *world) ended() bool {
