@@ -14,7 +14,7 @@ import (
 func (n *Node) Identity() *adminpb.IdentityResponse {
 	id := &adminpb.IdentityResponse{
 		Node: uint64(n.store.Node()), Name: n.cfg.Name, Zone: n.cfg.Zone, ClientAddress: n.address(), GossipAddress: n.gossip.Self().Gossip,
-		OpsAddress: n.telemetry.OpsAddress(), Boot: n.store.Boot(), Version: Version,
+		OpsAddress: n.telemetry.OpsAddress(), Boot: n.store.Boot(), Version: Version, Drains: n.store.Drains(),
 	}
 	if g := n.store.Genesis(); g != nil {
 		id.Genesis = rpc.GenesisToProto(g)
@@ -43,7 +43,7 @@ func (n *Node) Status() *adminpb.StatusResponse {
 			continue
 		}
 		s.Peers = append(s.Peers, &adminpb.Peer{
-			Id: uint64(x.ID), Name: x.Name, Zone: x.Zone, Address: x.Address, Suspected: slices.Contains(suspected, x.ID),
+			Id: uint64(x.ID), Name: x.Name, Zone: x.Zone, Address: x.Address, Suspected: slices.Contains(suspected, x.ID), Drains: x.Drains,
 		})
 	}
 	return s

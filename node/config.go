@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ringward/ringward/shard"
 )
 
 // Config is everything a node can be told. The tags are the one place where a setting has
@@ -33,6 +35,7 @@ type Config struct {
 
 	SuspectAfter  time.Duration `key:"suspect-after" doc:"silence after which a node is suspected; touches speed, never safety"`
 	RegrowAfter   time.Duration `key:"regrow-after" doc:"time for which a shard waits for a member that it lost before another node takes its place; 0: nobody does, nor does the member come back"`
+	MinReplicas   int           `key:"min-replicas" doc:"members a shard must have for this node, as its head, to take writes; fewer are refused, and reads served; no shard is made smaller by plan"`
 	SessionExpiry time.Duration `key:"session-expiry" doc:"idle time after which a client's session ends"`
 
 	MaxKey           Size `key:"max-key" doc:"longest key"`
@@ -63,6 +66,7 @@ func Defaults() Config {
 		Gossip:           "127.0.0.1:7101",
 		SuspectAfter:     time.Second,
 		RegrowAfter:      10 * time.Second,
+		MinReplicas:      1,
 		SessionExpiry:    time.Hour,
 		MaxKey:           4 << 10,
 		MaxValue:         1 << 20,
@@ -115,6 +119,7 @@ func (c *Config) Valid() error {
 
 	between(&p, "suspect-after", c.SuspectAfter, minSuspect, maxDuration)
 	between(&p, "regrow-after", c.RegrowAfter, 0, maxDuration)
+	between(&p, "min-replicas", c.MinReplicas, 1, shard.MaxMembers)
 	between(&p, "session-expiry", c.SessionExpiry, time.Second, maxDuration)
 
 	between(&p, "max-key", c.MaxKey, 1, maxKeyLimit)

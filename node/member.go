@@ -62,7 +62,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 		Replica: shard.Options{
 			Self: self, Numbers: shard.NewNumbers(n.store.Boot()),
 			MessageBytes: min(batchBytes, int(n.cfg.MaxMessage)/2), InFlightBytes: int(n.cfg.MaxInFlightBytes), WaitingReads: n.cfg.MaxQueuedReads,
-			KeepBytes: keepBytes, FillBytes: max(1, int(float64(n.cfg.TransferRate)*tick.Seconds())),
+			MinReplicas: n.cfg.MinReplicas, KeepBytes: keepBytes, FillBytes: max(1, int(float64(n.cfg.TransferRate)*tick.Seconds())),
 		},
 		SuspectTicks: patience, GraceTicks: int(graceAfterStart / tick), ReportTicks: 2 * patience,
 		SessionTicks: int(n.cfg.SessionExpiry / tick), RegrowTicks: int((n.cfg.RegrowAfter + tick - 1) / tick),
@@ -113,7 +113,7 @@ func (n *Node) candidates() []sequencer.Candidate {
 	cluster := n.cluster()
 	for _, x := range n.gossip.Nodes() {
 		if x.Alive && x.Cluster == cluster && !n.ended(x.ID, x.Boot) {
-			nodes = append(nodes, sequencer.Candidate{ID: x.ID, Zone: x.Zone})
+			nodes = append(nodes, sequencer.Candidate{ID: x.ID, Zone: x.Zone, Drains: x.Drains})
 		}
 	}
 	return nodes

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/ringward/ringward/node/internal/engine"
 	"github.com/ringward/ringward/node/internal/gossip"
 	"github.com/ringward/ringward/node/internal/store"
 	"github.com/ringward/ringward/node/internal/telemetry"
@@ -119,7 +118,7 @@ func (n *Node) startNetwork() (err error) {
 	if n.gossip, err = gossip.Open(gossip.Options{
 		Node: self, Boot: n.store.Boot(), Name: n.cfg.Name, Zone: n.cfg.Zone, Address: n.address(), Cluster: n.cluster(),
 		Bind: n.cfg.Gossip, Advertise: n.cfg.GossipAdvertise, Join: n.cfg.Join, Key: n.cfg.Secret(), Insecure: n.cfg.Insecure,
-		Connect: n.cfg.connect(), OnHint: n.hint, OnTwin: n.retire, Logger: n.log,
+		Drains: n.store.Drains(), Removed: n.store.Removed(), Connect: n.cfg.connect(), OnHint: n.hint, OnTwin: n.retire, OnRemoved: n.onRemoved, Logger: n.log,
 	}); err != nil {
 		return err
 	}
@@ -168,19 +167,6 @@ func (n *Node) Err() error {
 	}
 }
 
-// retire ends the node for good: others know of a higher boot count of it, so its directory is an old one that was put
-// back, or copied, and lacks what the node has promised and accepted since.
-func (n *Node) retire(boot uint64) {
-	n.goroutine(func() {
-		err := fmt.Errorf("node %v has been up for the %d. time, and its directory %s counts %d: it is an old one, put back or copied, and may have forgotten what it promised; "+
-			"it does not start again: give the node an empty directory", n.store.Node(), boot, n.cfg.Dir, n.store.Boot())
-		n.fail(err) // what it says from here on is said by nobody
-		if err := n.store.Retire(err.Error()); err != nil {
-			n.log.Error("the directory is not marked as retired", "error", err)
-		}
-	})
-}
-
 // fail stops the protocol at once: after a failed fsync or a broken invariant nothing this node says could be
 // relied on. Whoever runs it sees Done, and calls Stop.
 func (n *Node) fail(err error) {
@@ -190,30 +176,6 @@ func (n *Node) fail(err error) {
 		n.cancel()
 		close(n.done)
 	})
-}
-
-// HandOver lets the node leave its chains while it serves, so that the others need not notice that it is gone. It returns once
-// it has left all those that have another member, or when ctx ends: where the others leave as well, nobody lets it go.
-// Only Stop may follow.
-func (n *Node) HandOver(ctx context.Context) {
-	m := n.member.Load()
-	if m == nil {
-		return
-	}
-	n.log.Info("node hands over")
-	left := make(chan struct{})
-	m.inbox.add(func(x *news) {
-		x.calls = append(x.calls, func(h *engine.Host) {
-			m.loop.left = left
-			h.HandOver()
-		})
-	})
-	select {
-	case <-left:
-	case <-n.done:
-	case <-ctx.Done():
-		n.log.Warn("node has not left all of its chains")
-	}
 }
 
 // Stop ends the node: it answers what it can until ctx ends, then breaks off. It returns Err.

@@ -29,6 +29,8 @@ type backend struct {
 
 	mu      sync.Mutex
 	genesis *sequencer.Genesis
+	drains  bool
+	removed []shard.NodeID
 
 	received chan []shard.Message
 	alive    chan Heartbeat
@@ -75,6 +77,26 @@ func (b *backend) Init(_ context.Context, g *sequencer.Genesis) error {
 
 func (b *backend) Status() *adminpb.StatusResponse {
 	return &adminpb.StatusResponse{Identity: b.Identity(), UptimeMs: 1}
+}
+
+func (b *backend) Drain(drains bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.genesis == nil {
+		return fmt.Errorf("%w: this node belongs to no cluster", ErrPrecondition)
+	}
+	b.drains = drains
+	return nil
+}
+
+func (b *backend) Remove(n shard.NodeID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n == bob {
+		return fmt.Errorf("%w: node %v is a member of shard 1", ErrPrecondition, n)
+	}
+	b.removed = append(b.removed, n)
+	return nil
 }
 
 func (b *backend) History(of shard.ID) []*adminpb.Decision {

@@ -23,6 +23,8 @@ const (
 var (
 	ErrNoCluster    = errors.New("this node belongs to no cluster yet")
 	ErrOtherGenesis = errors.New("another genesis")
+	// ErrPrecondition says that a cluster is not in the state that a call needs.
+	ErrPrecondition = errors.New("not possible now")
 )
 
 // Heartbeat is a node's sign of life (iAmAlive).
@@ -70,6 +72,9 @@ type Admin interface {
 	Status() *adminpb.StatusResponse
 	// History is what the node remembers of decisions about a shard; empty where it does not sequence it.
 	History(of shard.ID) []*adminpb.Decision
+	// Drain and Remove do as the calls of that name; an error that wraps ErrPrecondition is about the state of the cluster.
+	Drain(drains bool) error
+	Remove(node shard.NodeID) error
 }
 
 // Receiver takes what other nodes of the cluster send. Its methods are called from the streams'

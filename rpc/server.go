@@ -162,10 +162,31 @@ func (s *adminService) Init(ctx context.Context, in *adminpb.InitRequest) (*admi
 	switch err := s.admin.Init(ctx, g); {
 	case errors.Is(err, ErrOtherGenesis):
 		return nil, status.Error(codes.FailedPrecondition, err.Error())
-	case err != nil:
-		return nil, status.Error(codes.Internal, err.Error())
+	default:
+		return &adminpb.InitResponse{}, refusal(err)
 	}
-	return &adminpb.InitResponse{}, nil
+}
+
+func (s *adminService) Drain(_ context.Context, r *adminpb.DrainRequest) (*adminpb.DrainResponse, error) {
+	return &adminpb.DrainResponse{}, refusal(s.admin.Drain(r.GetDrains()))
+}
+
+func (s *adminService) Remove(_ context.Context, r *adminpb.RemoveRequest) (*adminpb.RemoveResponse, error) {
+	if r.GetNode() == 0 {
+		return nil, status.Error(codes.InvalidArgument, "node 0: want the id of a node")
+	}
+	return &adminpb.RemoveResponse{}, refusal(s.admin.Remove(shard.NodeID(r.GetNode())))
+}
+
+// refusal is the status of an error.
+func refusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrPrecondition):
+		return status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return status.Error(codes.Internal, err.Error())
 }
 
 func (s *adminService) Status(_ context.Context, r *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {

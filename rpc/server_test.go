@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,6 +148,38 @@ func TestAdmin(t *testing.T) {
 		if st := status.Convert(err); st.Code() != test.code || !strings.Contains(st.Message(), test.want) {
 			t.Errorf("%s: got %v, want %v %q", test.name, err, test.code, test.want)
 		}
+	}
+}
+
+func TestDrainAndRemove(t *testing.T) {
+	b := newBackend()
+	_, admin, _ := dial(t, serve(t, b, nil))
+	drain := func(drains bool) error {
+		_, err := admin.Drain(t.Context(), &adminpb.DrainRequest{Drains: drains})
+		return err
+	}
+	remove := func(n shard.NodeID) error {
+		_, err := admin.Remove(t.Context(), &adminpb.RemoveRequest{Node: uint64(n)})
+		return err
+	}
+	if err := drain(true); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("drain without a cluster: %v", err)
+	}
+	b.genesis = genesis()
+	if err := drain(true); err != nil || !b.drains {
+		t.Errorf("drain: %v, %v", err, b.drains)
+	}
+	if err := drain(false); err != nil || b.drains {
+		t.Errorf("drain no more: %v, %v", err, b.drains)
+	}
+	if err := remove(0); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("remove node 0: %v", err)
+	}
+	if err := remove(bob); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("remove a member: %v", err)
+	}
+	if err := remove(alice); err != nil || !slices.Equal(b.removed, []shard.NodeID{alice}) {
+		t.Errorf("remove: %v, %v", err, b.removed)
 	}
 }
 

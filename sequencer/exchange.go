@@ -10,9 +10,14 @@ import (
 // there to hold them: as many as it began with, or fewer where no node could be left out of some shard otherwise, so that the loss of
 // one could stop the ring for good. Never fewer than least, nor than two, for that would be no copy at all.
 func Strength(began, shards, nodes, least int) int {
+	return min(began, max(MostReplicas(shards, nodes), least, 2))
+}
+
+// MostReplicas is how many replicas of each shard so many nodes can hold with each of them left out of some shard; 0 where that
+// cannot be.
+func MostReplicas(shards, nodes int) int {
 	// With r members each shard leaves nodes - r out. Together they leave each out once if that is nodes/shards at least.
-	most := nodes - (nodes+shards-1)/shards
-	return min(began, max(most, least, 2))
+	return nodes - (nodes+shards-1)/shards
 }
 
 // Move is an exchange of one member.

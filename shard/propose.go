@@ -12,6 +12,9 @@ func (r *Replica) Write(q Request) {
 	switch {
 	case r.err != nil || !r.isActive() || !r.isHead():
 		r.refuse(q.Token)
+	case len(r.conf.Members) < r.opt.MinReplicas:
+		r.reply(q.Token, Result{Status: Refused, Reason: fmt.Sprintf("shard %d has %d of the %d members that it needs to take writes (min-replicas)",
+			r.conf.Shard, len(r.conf.Members), r.opt.MinReplicas)})
 	case r.hold || !r.synced && !mutant.On(mutant.NumberBeforeSynced):
 		if r.heldBytes+size > r.opt.InFlightBytes {
 			r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of held requests", r.heldBytes+size, r.opt.InFlightBytes)})

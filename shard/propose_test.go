@@ -37,6 +37,26 @@ func TestLeads(t *testing.T) {
 	check(c, "a", false, false) // PENDING
 }
 
+// TestMinReplicas: with too few members the head takes no writes of clients, but those of the ring, and reads are served.
+func TestMinReplicas(t *testing.T) {
+	const want = "shard 1 has 1 of the 2 members that it needs to take writes (min-replicas)"
+	for members, reason := range map[int]string{1: want, 2: ""} {
+		opt := testOptions()
+		opt.MinReplicas = 2
+		c := newCluster(t, opt, ids("a", "b")[:members]...)
+		c.settle()
+		a := c.node(id("a")).replica
+		a.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v"), Token: "w"})
+		got := a.Output().Replies
+		if (reason == "") != (len(got) == 0) || reason != "" && (got[0].Result.Status != Refused || got[0].Result.Reason != reason) {
+			t.Errorf("%d members: %+v, want %q", members, got, reason)
+		}
+		if !a.Propose(Command{Kind: CommandRegister}) {
+			t.Errorf("%d members: the ring's own command is refused", members)
+		}
+	}
+}
+
 // TestInFlight: what is numbered counts until it is applied, to the byte, and a wedge ends all of it.
 func TestInFlight(t *testing.T) {
 	opt := testOptions()

@@ -80,6 +80,170 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_adminpb_admin_proto_rawDescGZIP(), []int{0}
 }
 
+// DrainRequest says whether the node should drain.
+type DrainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drains        bool                   `protobuf:"varint,1,opt,name=drains,proto3" json:"drains,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainRequest) Reset() {
+	*x = DrainRequest{}
+	mi := &file_adminpb_admin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainRequest) ProtoMessage() {}
+
+func (x *DrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
+func (*DrainRequest) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DrainRequest) GetDrains() bool {
+	if x != nil {
+		return x.Drains
+	}
+	return false
+}
+
+// DrainResponse says that this is durable.
+type DrainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainResponse) Reset() {
+	*x = DrainResponse{}
+	mi := &file_adminpb_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainResponse) ProtoMessage() {}
+
+func (x *DrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
+func (*DrainResponse) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{1}
+}
+
+// RemoveRequest names a node that never returns.
+type RemoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveRequest) Reset() {
+	*x = RemoveRequest{}
+	mi := &file_adminpb_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveRequest) ProtoMessage() {}
+
+func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
+func (*RemoveRequest) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RemoveRequest) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+// RemoveResponse says that this is durable.
+type RemoveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveResponse) Reset() {
+	*x = RemoveResponse{}
+	mi := &file_adminpb_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveResponse) ProtoMessage() {}
+
+func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveResponse.ProtoReflect.Descriptor instead.
+func (*RemoveResponse) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{3}
+}
+
 // IdentityRequest asks who the node is.
 type IdentityRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -89,7 +253,7 @@ type IdentityRequest struct {
 
 func (x *IdentityRequest) Reset() {
 	*x = IdentityRequest{}
-	mi := &file_adminpb_admin_proto_msgTypes[0]
+	mi := &file_adminpb_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -101,7 +265,7 @@ func (x *IdentityRequest) String() string {
 func (*IdentityRequest) ProtoMessage() {}
 
 func (x *IdentityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[0]
+	mi := &file_adminpb_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -114,7 +278,7 @@ func (x *IdentityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityRequest.ProtoReflect.Descriptor instead.
 func (*IdentityRequest) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{0}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{4}
 }
 
 // IdentityResponse tells who the node is.
@@ -137,14 +301,16 @@ type IdentityResponse struct {
 	// The beginning of the node's cluster; absent while it belongs to none.
 	Genesis *Genesis `protobuf:"bytes,8,opt,name=genesis,proto3" json:"genesis,omitempty"`
 	// Its failure domain, as a rack or a site; empty where it names none.
-	Zone          string `protobuf:"bytes,9,opt,name=zone,proto3" json:"zone,omitempty"`
+	Zone string `protobuf:"bytes,9,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Whether it wants to hold nothing any more.
+	Drains        bool `protobuf:"varint,10,opt,name=drains,proto3" json:"drains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IdentityResponse) Reset() {
 	*x = IdentityResponse{}
-	mi := &file_adminpb_admin_proto_msgTypes[1]
+	mi := &file_adminpb_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -156,7 +322,7 @@ func (x *IdentityResponse) String() string {
 func (*IdentityResponse) ProtoMessage() {}
 
 func (x *IdentityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[1]
+	mi := &file_adminpb_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -169,7 +335,7 @@ func (x *IdentityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityResponse.ProtoReflect.Descriptor instead.
 func (*IdentityResponse) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{1}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *IdentityResponse) GetNode() uint64 {
@@ -235,6 +401,13 @@ func (x *IdentityResponse) GetZone() string {
 	return ""
 }
 
+func (x *IdentityResponse) GetDrains() bool {
+	if x != nil {
+		return x.Drains
+	}
+	return false
+}
+
 // Genesis is how a cluster begins. All its nodes keep the same one for ever.
 type Genesis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -251,7 +424,7 @@ type Genesis struct {
 
 func (x *Genesis) Reset() {
 	*x = Genesis{}
-	mi := &file_adminpb_admin_proto_msgTypes[2]
+	mi := &file_adminpb_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +436,7 @@ func (x *Genesis) String() string {
 func (*Genesis) ProtoMessage() {}
 
 func (x *Genesis) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[2]
+	mi := &file_adminpb_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +449,7 @@ func (x *Genesis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Genesis.ProtoReflect.Descriptor instead.
 func (*Genesis) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{2}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Genesis) GetCluster() string {
@@ -310,7 +483,7 @@ type InitRequest struct {
 
 func (x *InitRequest) Reset() {
 	*x = InitRequest{}
-	mi := &file_adminpb_admin_proto_msgTypes[3]
+	mi := &file_adminpb_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +495,7 @@ func (x *InitRequest) String() string {
 func (*InitRequest) ProtoMessage() {}
 
 func (x *InitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[3]
+	mi := &file_adminpb_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +508,7 @@ func (x *InitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InitRequest.ProtoReflect.Descriptor instead.
 func (*InitRequest) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{3}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *InitRequest) GetGenesis() *Genesis {
@@ -354,7 +527,7 @@ type InitResponse struct {
 
 func (x *InitResponse) Reset() {
 	*x = InitResponse{}
-	mi := &file_adminpb_admin_proto_msgTypes[4]
+	mi := &file_adminpb_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -366,7 +539,7 @@ func (x *InitResponse) String() string {
 func (*InitResponse) ProtoMessage() {}
 
 func (x *InitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[4]
+	mi := &file_adminpb_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -379,7 +552,7 @@ func (x *InitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InitResponse.ProtoReflect.Descriptor instead.
 func (*InitResponse) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{4}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{8}
 }
 
 // StatusRequest asks how the node fares.
@@ -393,7 +566,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_adminpb_admin_proto_msgTypes[5]
+	mi := &file_adminpb_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +578,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[5]
+	mi := &file_adminpb_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +591,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{5}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatusRequest) GetHistoryOf() uint32 {
@@ -456,7 +629,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_adminpb_admin_proto_msgTypes[6]
+	mi := &file_adminpb_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +641,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[6]
+	mi := &file_adminpb_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +654,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{6}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusResponse) GetIdentity() *IdentityResponse {
@@ -578,7 +751,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_adminpb_admin_proto_msgTypes[7]
+	mi := &file_adminpb_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +763,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[7]
+	mi := &file_adminpb_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +776,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{7}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Decision) GetConfiguration() *kvpb.Configuration {
@@ -696,7 +869,7 @@ type Suspicion struct {
 
 func (x *Suspicion) Reset() {
 	*x = Suspicion{}
-	mi := &file_adminpb_admin_proto_msgTypes[8]
+	mi := &file_adminpb_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +881,7 @@ func (x *Suspicion) String() string {
 func (*Suspicion) ProtoMessage() {}
 
 func (x *Suspicion) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[8]
+	mi := &file_adminpb_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +894,7 @@ func (x *Suspicion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspicion.ProtoReflect.Descriptor instead.
 func (*Suspicion) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{8}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Suspicion) GetBy() uint64 {
@@ -786,7 +959,7 @@ type Replica struct {
 
 func (x *Replica) Reset() {
 	*x = Replica{}
-	mi := &file_adminpb_admin_proto_msgTypes[9]
+	mi := &file_adminpb_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +971,7 @@ func (x *Replica) String() string {
 func (*Replica) ProtoMessage() {}
 
 func (x *Replica) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[9]
+	mi := &file_adminpb_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +984,7 @@ func (x *Replica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replica.ProtoReflect.Descriptor instead.
 func (*Replica) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{9}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Replica) GetConfiguration() *kvpb.Configuration {
@@ -925,14 +1098,16 @@ type Peer struct {
 	// Since this node last heard from it; absent: never.
 	HeardMsAgo *uint64 `protobuf:"varint,5,opt,name=heard_ms_ago,json=heardMsAgo,proto3,oneof" json:"heard_ms_ago,omitempty"`
 	// Its failure domain; empty where it names none.
-	Zone          string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	Zone string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Whether it wants to hold nothing any more.
+	Drains        bool `protobuf:"varint,7,opt,name=drains,proto3" json:"drains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_adminpb_admin_proto_msgTypes[10]
+	mi := &file_adminpb_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1119,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_adminpb_admin_proto_msgTypes[10]
+	mi := &file_adminpb_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1132,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_adminpb_admin_proto_rawDescGZIP(), []int{10}
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Peer) GetId() uint64 {
@@ -1002,12 +1177,25 @@ func (x *Peer) GetZone() string {
 	return ""
 }
 
+func (x *Peer) GetDrains() bool {
+	if x != nil {
+		return x.Drains
+	}
+	return false
+}
+
 var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x13adminpb/admin.proto\x12\x11ringward.admin.v1\x1a\rkvpb/kv.proto\"\x11\n" +
-	"\x0fIdentityRequest\"\xa1\x02\n" +
+	"\x13adminpb/admin.proto\x12\x11ringward.admin.v1\x1a\rkvpb/kv.proto\"&\n" +
+	"\fDrainRequest\x12\x16\n" +
+	"\x06drains\x18\x01 \x01(\bR\x06drains\"\x0f\n" +
+	"\rDrainResponse\"#\n" +
+	"\rRemoveRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\"\x10\n" +
+	"\x0eRemoveResponse\"\x11\n" +
+	"\x0fIdentityRequest\"\xb9\x02\n" +
 	"\x10IdentityResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x06R\x04node\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
@@ -1018,7 +1206,9 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\x04boot\x18\x06 \x01(\x04R\x04boot\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\x124\n" +
 	"\agenesis\x18\b \x01(\v2\x1a.ringward.admin.v1.GenesisR\agenesis\x12\x12\n" +
-	"\x04zone\x18\t \x01(\tR\x04zone\"\x8b\x01\n" +
+	"\x04zone\x18\t \x01(\tR\x04zone\x12\x16\n" +
+	"\x06drains\x18\n" +
+	" \x01(\bR\x06drains\"\x8b\x01\n" +
 	"\aGenesis\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12-\n" +
 	"\x06slices\x18\x02 \x03(\v2\x15.ringward.kv.v1.SliceR\x06slices\x127\n" +
@@ -1077,7 +1267,7 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\tsequences\x18\v \x01(\rR\tsequences\x129\n" +
 	"\bregister\x18\f \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\bregister\x12\x1c\n" +
 	"\tactivated\x18\r \x01(\x04R\tactivated\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05error\"\xae\x01\n" +
+	"\x05error\x18\x0e \x01(\tR\x05error\"\xc6\x01\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1085,17 +1275,20 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\tsuspected\x18\x04 \x01(\bR\tsuspected\x12%\n" +
 	"\fheard_ms_ago\x18\x05 \x01(\x04H\x00R\n" +
 	"heardMsAgo\x88\x01\x01\x12\x12\n" +
-	"\x04zone\x18\x06 \x01(\tR\x04zoneB\x0f\n" +
+	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x16\n" +
+	"\x06drains\x18\a \x01(\bR\x06drainsB\x0f\n" +
 	"\r_heard_ms_ago*X\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTATE_IMMUTABLE\x10\x01\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x02\x12\x10\n" +
-	"\fSTATE_ACTIVE\x10\x032\xf4\x01\n" +
+	"\fSTATE_ACTIVE\x10\x032\x8f\x03\n" +
 	"\x05Admin\x12S\n" +
 	"\bIdentity\x12\".ringward.admin.v1.IdentityRequest\x1a#.ringward.admin.v1.IdentityResponse\x12G\n" +
 	"\x04Init\x12\x1e.ringward.admin.v1.InitRequest\x1a\x1f.ringward.admin.v1.InitResponse\x12M\n" +
-	"\x06Status\x12 .ringward.admin.v1.StatusRequest\x1a!.ringward.admin.v1.StatusResponseB*Z(github.com/ringward/ringward/rpc/adminpbb\x06proto3"
+	"\x06Status\x12 .ringward.admin.v1.StatusRequest\x1a!.ringward.admin.v1.StatusResponse\x12J\n" +
+	"\x05Drain\x12\x1f.ringward.admin.v1.DrainRequest\x1a .ringward.admin.v1.DrainResponse\x12M\n" +
+	"\x06Remove\x12 .ringward.admin.v1.RemoveRequest\x1a!.ringward.admin.v1.RemoveResponseB*Z(github.com/ringward/ringward/rpc/adminpbb\x06proto3"
 
 var (
 	file_adminpb_admin_proto_rawDescOnce sync.Once
@@ -1110,45 +1303,53 @@ func file_adminpb_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_adminpb_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_adminpb_admin_proto_goTypes = []any{
 	(State)(0),                 // 0: ringward.admin.v1.State
-	(*IdentityRequest)(nil),    // 1: ringward.admin.v1.IdentityRequest
-	(*IdentityResponse)(nil),   // 2: ringward.admin.v1.IdentityResponse
-	(*Genesis)(nil),            // 3: ringward.admin.v1.Genesis
-	(*InitRequest)(nil),        // 4: ringward.admin.v1.InitRequest
-	(*InitResponse)(nil),       // 5: ringward.admin.v1.InitResponse
-	(*StatusRequest)(nil),      // 6: ringward.admin.v1.StatusRequest
-	(*StatusResponse)(nil),     // 7: ringward.admin.v1.StatusResponse
-	(*Decision)(nil),           // 8: ringward.admin.v1.Decision
-	(*Suspicion)(nil),          // 9: ringward.admin.v1.Suspicion
-	(*Replica)(nil),            // 10: ringward.admin.v1.Replica
-	(*Peer)(nil),               // 11: ringward.admin.v1.Peer
-	(*kvpb.Slice)(nil),         // 12: ringward.kv.v1.Slice
-	(*kvpb.Configuration)(nil), // 13: ringward.kv.v1.Configuration
+	(*DrainRequest)(nil),       // 1: ringward.admin.v1.DrainRequest
+	(*DrainResponse)(nil),      // 2: ringward.admin.v1.DrainResponse
+	(*RemoveRequest)(nil),      // 3: ringward.admin.v1.RemoveRequest
+	(*RemoveResponse)(nil),     // 4: ringward.admin.v1.RemoveResponse
+	(*IdentityRequest)(nil),    // 5: ringward.admin.v1.IdentityRequest
+	(*IdentityResponse)(nil),   // 6: ringward.admin.v1.IdentityResponse
+	(*Genesis)(nil),            // 7: ringward.admin.v1.Genesis
+	(*InitRequest)(nil),        // 8: ringward.admin.v1.InitRequest
+	(*InitResponse)(nil),       // 9: ringward.admin.v1.InitResponse
+	(*StatusRequest)(nil),      // 10: ringward.admin.v1.StatusRequest
+	(*StatusResponse)(nil),     // 11: ringward.admin.v1.StatusResponse
+	(*Decision)(nil),           // 12: ringward.admin.v1.Decision
+	(*Suspicion)(nil),          // 13: ringward.admin.v1.Suspicion
+	(*Replica)(nil),            // 14: ringward.admin.v1.Replica
+	(*Peer)(nil),               // 15: ringward.admin.v1.Peer
+	(*kvpb.Slice)(nil),         // 16: ringward.kv.v1.Slice
+	(*kvpb.Configuration)(nil), // 17: ringward.kv.v1.Configuration
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
-	3,  // 0: ringward.admin.v1.IdentityResponse.genesis:type_name -> ringward.admin.v1.Genesis
-	12, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
-	13, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
-	3,  // 3: ringward.admin.v1.InitRequest.genesis:type_name -> ringward.admin.v1.Genesis
-	2,  // 4: ringward.admin.v1.StatusResponse.identity:type_name -> ringward.admin.v1.IdentityResponse
-	10, // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
-	11, // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
-	8,  // 7: ringward.admin.v1.StatusResponse.decisions:type_name -> ringward.admin.v1.Decision
-	13, // 8: ringward.admin.v1.Decision.configuration:type_name -> ringward.kv.v1.Configuration
-	9,  // 9: ringward.admin.v1.Decision.suspicions:type_name -> ringward.admin.v1.Suspicion
-	13, // 10: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
+	7,  // 0: ringward.admin.v1.IdentityResponse.genesis:type_name -> ringward.admin.v1.Genesis
+	16, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
+	17, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
+	7,  // 3: ringward.admin.v1.InitRequest.genesis:type_name -> ringward.admin.v1.Genesis
+	6,  // 4: ringward.admin.v1.StatusResponse.identity:type_name -> ringward.admin.v1.IdentityResponse
+	14, // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
+	15, // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
+	12, // 7: ringward.admin.v1.StatusResponse.decisions:type_name -> ringward.admin.v1.Decision
+	17, // 8: ringward.admin.v1.Decision.configuration:type_name -> ringward.kv.v1.Configuration
+	13, // 9: ringward.admin.v1.Decision.suspicions:type_name -> ringward.admin.v1.Suspicion
+	17, // 10: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
 	0,  // 11: ringward.admin.v1.Replica.state:type_name -> ringward.admin.v1.State
-	13, // 12: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
-	1,  // 13: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
-	4,  // 14: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
-	6,  // 15: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
-	2,  // 16: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
-	5,  // 17: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
-	7,  // 18: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
+	17, // 12: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
+	5,  // 13: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
+	8,  // 14: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
+	10, // 15: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
+	1,  // 16: ringward.admin.v1.Admin.Drain:input_type -> ringward.admin.v1.DrainRequest
+	3,  // 17: ringward.admin.v1.Admin.Remove:input_type -> ringward.admin.v1.RemoveRequest
+	6,  // 18: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
+	9,  // 19: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
+	11, // 20: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
+	2,  // 21: ringward.admin.v1.Admin.Drain:output_type -> ringward.admin.v1.DrainResponse
+	4,  // 22: ringward.admin.v1.Admin.Remove:output_type -> ringward.admin.v1.RemoveResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1159,15 +1360,15 @@ func file_adminpb_admin_proto_init() {
 	if File_adminpb_admin_proto != nil {
 		return
 	}
-	file_adminpb_admin_proto_msgTypes[7].OneofWrappers = []any{}
-	file_adminpb_admin_proto_msgTypes[10].OneofWrappers = []any{}
+	file_adminpb_admin_proto_msgTypes[11].OneofWrappers = []any{}
+	file_adminpb_admin_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_adminpb_admin_proto_rawDesc), len(file_adminpb_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

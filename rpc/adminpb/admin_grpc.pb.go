@@ -24,6 +24,8 @@ const (
 	Admin_Identity_FullMethodName = "/ringward.admin.v1.Admin/Identity"
 	Admin_Init_FullMethodName     = "/ringward.admin.v1.Admin/Init"
 	Admin_Status_FullMethodName   = "/ringward.admin.v1.Admin/Status"
+	Admin_Drain_FullMethodName    = "/ringward.admin.v1.Admin/Drain"
+	Admin_Remove_FullMethodName   = "/ringward.admin.v1.Admin/Remove"
 )
 
 // AdminClient is the client API for Admin service.
@@ -43,6 +45,13 @@ type AdminClient interface {
 	// Status tells how the node and the replicas it hosts fare, by its own
 	// view at one moment.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Drain lets the node hold nothing any more, or takes that back. It is noted durably and told to the
+	// others, who move its replicas away one after the other; nothing has moved when the call ends. Whether the other nodes can do
+	// without it is for the caller to look at. FAILED_PRECONDITION where the node belongs to no cluster.
+	Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error)
+	// Remove makes the node refuse another one, or give up itself, for ever: durably, and so will all whom it meets. FAILED_PRECONDITION
+	// where it knows the other as a member of a shard, INVALID_ARGUMENT for no node.
+	Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error)
 }
 
 type adminClient struct {
@@ -83,6 +92,26 @@ func (c *adminClient) Status(ctx context.Context, in *StatusRequest, opts ...grp
 	return out, nil
 }
 
+func (c *adminClient) Drain(ctx context.Context, in *DrainRequest, opts ...grpc.CallOption) (*DrainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DrainResponse)
+	err := c.cc.Invoke(ctx, Admin_Drain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveResponse)
+	err := c.cc.Invoke(ctx, Admin_Remove_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -100,6 +129,13 @@ type AdminServer interface {
 	// Status tells how the node and the replicas it hosts fare, by its own
 	// view at one moment.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Drain lets the node hold nothing any more, or takes that back. It is noted durably and told to the
+	// others, who move its replicas away one after the other; nothing has moved when the call ends. Whether the other nodes can do
+	// without it is for the caller to look at. FAILED_PRECONDITION where the node belongs to no cluster.
+	Drain(context.Context, *DrainRequest) (*DrainResponse, error)
+	// Remove makes the node refuse another one, or give up itself, for ever: durably, and so will all whom it meets. FAILED_PRECONDITION
+	// where it knows the other as a member of a shard, INVALID_ARGUMENT for no node.
+	Remove(context.Context, *RemoveRequest) (*RemoveResponse, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -118,6 +154,12 @@ func (UnimplementedAdminServer) Init(context.Context, *InitRequest) (*InitRespon
 }
 func (UnimplementedAdminServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedAdminServer) Drain(context.Context, *DrainRequest) (*DrainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Drain not implemented")
+}
+func (UnimplementedAdminServer) Remove(context.Context, *RemoveRequest) (*RemoveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Remove not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -194,6 +236,42 @@ func _Admin_Status_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_Drain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Drain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Drain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Drain(ctx, req.(*DrainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_Remove_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Remove(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Remove_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Remove(ctx, req.(*RemoveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -212,6 +290,14 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Admin_Status_Handler,
+		},
+		{
+			MethodName: "Drain",
+			Handler:    _Admin_Drain_Handler,
+		},
+		{
+			MethodName: "Remove",
+			Handler:    _Admin_Remove_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

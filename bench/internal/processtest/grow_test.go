@@ -76,19 +76,19 @@ func (g *growing) awaitStrength() {
 	g.t.Logf("at full strength after %v", time.Since(begin).Round(ms))
 }
 
-// memberships is in how many shards the node is ACTIVE.
-func (g *growing) memberships(n *cluster.Node) (count int) {
-	g.t.Helper()
-	s, err := n.Status(g.t.Context())
+// hosts are the shards in which the node is ACTIVE.
+func hosts(t *testing.T, n *cluster.Node) (shards []uint32) {
+	t.Helper()
+	s, err := n.Status(t.Context())
 	if err != nil {
-		g.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for _, r := range s.GetReplicas() {
 		if r.GetState() == adminpb.State_STATE_ACTIVE {
-			count++
+			shards = append(shards, r.GetConfiguration().GetShard())
 		}
 	}
-	return count
+	return shards
 }
 
 // killOne kills a node that may be lost: some shard has no member on it, which repairs the others. It is none of those to keep.
@@ -104,7 +104,7 @@ func (g *growing) killOne(keep ...*cluster.Node) {
 		if n == nil || !n.Running() {
 			continue
 		}
-		if m := g.memberships(n); m > 0 && m < g.shards {
+		if m := len(hosts(g.t, n)); m > 0 && m < g.shards {
 			if err := n.Kill(); err != nil {
 				g.t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestLostNodesAreReplaced(t *testing.T) {
 	g.put(4)
 	g.awaitStrength()
 	g.check()
-	if g.memberships(first) == 0 {
+	if len(hosts(g.t, first)) == 0 {
 		t.Error("the first node came back, and is a member of no shard")
 	}
 
@@ -150,7 +150,7 @@ func TestLostNodesAreReplaced(t *testing.T) {
 	g.put(5)
 	g.awaitStrength()
 	g.check()
-	if g.memberships(fifth) == 0 {
+	if len(hosts(g.t, fifth)) == 0 {
 		t.Error("the fifth node joined, and was not recruited")
 	}
 	g.killOne(fifth)
@@ -160,19 +160,10 @@ func TestLostNodesAreReplaced(t *testing.T) {
 // awaitCluster waits until a node belongs to a cluster.
 func awaitCluster(t *testing.T, n *cluster.Node) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	poll := time.NewTicker(50 * ms)
-	defer poll.Stop()
-	for {
+	await(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
 		s, err := n.Status(ctx)
-		if s.GetIdentity().GetGenesis() != nil {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			t.Fatalf("%s belongs to no cluster within %v: %v", n.Name, patience, err)
-		}
-	}
+		return err == nil && s.GetIdentity().GetGenesis() != nil
+	}, n.Name+" belongs to a cluster")
 }

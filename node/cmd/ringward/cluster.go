@@ -22,6 +22,8 @@ type clusterView struct {
 	Nodes   []nodeView  `json:"nodes"`
 
 	weakness string // why Losable is 0
+	replicas int    // of each shard, in the beginning
+	fragile  bool   // no node could be lost in the beginning
 }
 
 type shardView struct {
@@ -65,6 +67,7 @@ type nodeView struct {
 	// Suspicions are those of other nodes since the start of this one, FalseSuspicions those of nodes that had not failed.
 	Suspicions      uint64   `json:"suspicions"`
 	FalseSuspicions uint64   `json:"false_suspicions"`
+	Draining        bool     `json:"draining"`
 	Shards          []uint32 `json:"shards"`              // it is a member of
 	Heads           []uint32 `json:"heads"`               // it is the head of
 	Suspected       []string `json:"suspected,omitempty"` // nodes that it suspects
@@ -81,6 +84,7 @@ type known struct {
 	names          map[uint64]string
 	zones          map[uint64]string
 	addresses      map[uint64]string
+	drains         map[uint64]bool
 	replicas       map[uint64]map[uint32]*adminpb.Replica // by node, of those that answer
 	ring           []shard.Configuration                  // configurations in the order of the ring, once all is learned
 }
@@ -88,7 +92,7 @@ type known struct {
 // gather takes in all answers.
 func gather(answers []answer) *known {
 	k := &known{configurations: map[uint32]*kvpb.Configuration{}, names: map[uint64]string{},
-		zones: map[uint64]string{}, addresses: map[uint64]string{}, replicas: map[uint64]map[uint32]*adminpb.Replica{}}
+		zones: map[uint64]string{}, addresses: map[uint64]string{}, drains: map[uint64]bool{}, replicas: map[uint64]map[uint32]*adminpb.Replica{}}
 	for _, a := range answers {
 		k.learn(a)
 	}
@@ -98,10 +102,8 @@ func gather(answers []answer) *known {
 func merge(answers []answer, timeout time.Duration) clusterView {
 	k := gather(answers)
 	for _, s := range k.genesis.GetSlices() {
-		c := shard.Configuration{Shard: shard.ID(s.Shard)}
-		for _, m := range k.configurations[s.Shard].GetMembers() {
-			c.Members = append(c.Members, shard.NodeID(m))
-		}
+		c := configuration(k.configurations[s.Shard])
+		c.Shard = shard.ID(s.Shard)
 		k.ring = append(k.ring, c)
 	}
 	v := clusterView{Cluster: k.genesis.GetCluster(), Shards: []shardView{}, Nodes: []nodeView{}}
@@ -109,6 +111,12 @@ func merge(answers []answer, timeout time.Duration) clusterView {
 	for i, s := range slicesOf {
 		v.Shards = append(v.Shards, k.shard(i, s))
 	}
+	var first []shard.Configuration
+	for _, c := range k.genesis.GetInitial() {
+		first = append(first, configuration(c))
+		v.replicas = max(v.replicas, len(c.Members))
+	}
+	v.fragile = sequencer.Cover(first) == 0
 	answered := map[uint64]bool{}
 	for _, a := range answers {
 		if a.err == nil {
@@ -123,6 +131,15 @@ func merge(answers []answer, timeout time.Duration) clusterView {
 		v.weakness = k.weakness(live)
 	}
 	return v
+}
+
+// configuration is what placement looks at of one.
+func configuration(p *kvpb.Configuration) shard.Configuration {
+	c := shard.Configuration{Shard: shard.ID(p.GetShard()), Epoch: shard.Epoch(p.GetEpoch())}
+	for _, m := range p.GetMembers() {
+		c.Members = append(c.Members, shard.NodeID(m))
+	}
+	return c
 }
 
 // learn takes in one answer. The first genesis counts: a node of another cluster is no part of the picture.
@@ -149,8 +166,11 @@ func (k *known) learn(a answer) {
 			k.decided(c)
 		}
 	}
-	k.replicas[id.Node] = replicas
+	k.replicas[id.Node], k.drains[id.Node] = replicas, id.Drains
 	for _, p := range a.status.Peers {
+		if k.replicas[p.Id] == nil { // its own word counts
+			k.drains[p.Id] = p.Drains
+		}
 		k.names[p.Id] = cmp.Or(k.names[p.Id], p.Name)
 		k.zones[p.Id] = cmp.Or(k.zones[p.Id], p.Zone)
 		k.addresses[p.Id] = cmp.Or(k.addresses[p.Id], p.Address)
@@ -290,6 +310,7 @@ func (k *known) hosts(id uint64, v *nodeView) {
 			v.Heads = append(v.Heads, uint32(c.Shard))
 		}
 	}
+	v.Draining = k.drains[id]
 	v.LongestRun = sequencer.LongestRun(k.ring, shard.NodeID(id))
 }
 

@@ -28,8 +28,11 @@ type fakeNode struct {
 	// decisions are what it remembers, by shard.
 	decisions map[uint32][]*adminpb.Decision
 	initErr   error
-	hang      bool // answers nothing
-	activate  bool // becomes ACTIVE everywhere with its genesis
+	hang      bool   // answers nothing
+	activate  bool   // becomes ACTIVE everywhere with its genesis
+	drained   func() // what draining does
+	keeps     bool   // it refuses to remove a node
+	removed   []uint64
 }
 
 // startFake serves a node with the given id, named node-<id>.

@@ -21,7 +21,7 @@ func (c *command) historyVerb() *cobra.Command {
 		Use:   "history SHARD",
 		Short: "Tell how a shard's configurations came about",
 		Long: `Shows the last 64 configurations of a shard, oldest first: when each was decided, who suspected whom and on what
-evidence, or which node joined, who decided, and the base, the last position of the history it took over. It is kept by the
+evidence, or which node joined, left or moved, who decided, and the base, the last position of the history it took over. It is kept by the
 shard that sequences this one, so one of its members must answer.
 
 WHY says "evidence" where the machine of the suspect said that its process had ended, else for how long it had been silent:
@@ -68,9 +68,11 @@ type historyView struct {
 type decisionView struct {
 	Epoch   uint64       `json:"epoch"`
 	Members []ringMember `json:"members"` // chain order, head first
-	// Reason is "init" for the first configuration, of which nothing else is known; "suspicion", or "growth" by the last member.
+	// Reason is "init" for the first configuration, of which nothing else is known; "suspicion"; "leave", where members wanted to;
+	// "growth" by the last member; "move", where it takes another's place; "lowered", where there are too few nodes for so many members.
 	Reason     string          `json:"reason"`
-	At         *time.Time      `json:"at,omitempty"` // by the clock of DecidedBy; absent: not known
+	Gone       []ringMember    `json:"gone,omitempty"` // members of the one before; not known of the oldest
+	At         *time.Time      `json:"at,omitempty"`   // by the clock of DecidedBy; absent: not known
 	DecidedBy  *ringMember     `json:"decided_by,omitempty"`
 	Suspicions []suspicionView `json:"suspicions,omitempty"`
 	Active     bool            `json:"active"` // recorded as ACTIVE at all members
@@ -113,8 +115,13 @@ func (c *command) history(ctx context.Context, of shard.ID) (historyView, error)
 	if len(best) == 0 || best[0].GetConfiguration().GetEpoch() == 2 {
 		v.Decisions = append(v.Decisions, decisionView{Epoch: 1, Members: k.members(k.genesis.Initial[at]), Reason: "init", Active: true})
 	}
+	var before []ringMember
+	if n := len(v.Decisions); n > 0 {
+		before = v.Decisions[n-1].Members
+	}
 	for _, d := range best {
-		v.Decisions = append(v.Decisions, k.decision(d))
+		v.Decisions = append(v.Decisions, k.decision(d, before))
+		before = k.members(d.GetConfiguration())
 	}
 	return v, nil
 }
@@ -143,7 +150,8 @@ func (k *known) members(c *kvpb.Configuration) []ringMember {
 	return all
 }
 
-func (k *known) decision(d *adminpb.Decision) decisionView {
+// decision shows one; before are the members of the one before it, where they are known.
+func (k *known) decision(d *adminpb.Decision, before []ringMember) decisionView {
 	by := k.named(d.By)
 	v := decisionView{
 		Epoch: d.GetConfiguration().GetEpoch(), Members: k.members(d.GetConfiguration()), Reason: "growth", DecidedBy: &by,
@@ -154,8 +162,21 @@ func (k *known) decision(d *adminpb.Decision) decisionView {
 		at := time.UnixMicro(int64(d.AtUs)).UTC()
 		v.At = &at
 	}
+	for _, m := range before {
+		if !slices.Contains(v.Members, m) {
+			v.Gone = append(v.Gone, m)
+		}
+	}
+	if len(v.Gone) > 0 {
+		v.Reason = "lowered"
+	}
+	if n := len(v.Members); len(v.Gone) > 0 && n > 0 && !slices.Contains(before, v.Members[n-1]) {
+		v.Reason = "move"
+	}
 	for _, s := range d.Suspicions {
-		v.Reason = "suspicion"
+		if v.Reason = "suspicion"; !slices.ContainsFunc(d.Suspicions, func(s *adminpb.Suspicion) bool { return s.By != s.Of }) {
+			v.Reason = "leave"
+		}
 		v.Suspicions = append(v.Suspicions, suspicionView{By: k.named(s.By), Of: k.named(s.Of), Evidence: s.SilentUs == 0, SilentUS: s.SilentUs})
 	}
 	return v
@@ -192,10 +213,15 @@ func chainOf(members []ringMember) string {
 }
 
 func (d decisionView) why() string {
-	switch {
-	case d.Reason == "growth" && len(d.Members) > 0:
-		return d.Members[len(d.Members)-1].Name + " joins"
-	case d.Reason != "suspicion":
+	tail := chainOf(d.Members[max(0, len(d.Members)-1):])
+	switch d.Reason {
+	case "growth":
+		return tail + " joins"
+	case "move":
+		return fmt.Sprintf("%s takes the place of %s", tail, chainOf(d.Gone))
+	case "lowered":
+		return chainOf(d.Gone) + " goes: too few nodes"
+	case "init":
 		return d.Reason
 	}
 	var all []string

@@ -7,6 +7,8 @@
 //	ringward status   tells how every shard and every node fares
 //	ringward ring     tells which shard owns which keys, who holds it and who sequences it
 //	ringward history  tells how a shard's configurations came about
+//	ringward drain    moves everything off a node
+//	ringward member   lists the nodes of the cluster, or removes one
 //	ringward sim      lives through simulated clusters with everything that can go wrong
 //	ringward version  names this build
 //

@@ -158,6 +158,9 @@ func (n nodeView) state() string {
 	if n.Up {
 		state = "up"
 	}
+	if n.Draining {
+		state += ", draining"
+	}
 	if n.Reason != "" {
 		state += ": " + n.Reason
 	}

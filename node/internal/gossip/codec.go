@@ -14,9 +14,9 @@ import (
 //
 //	meta   version, node
 //	hint   version, cluster, chain
-//	state  version, cluster, count, nodes, count, chains
-//	node   id, boot, name, zone, address, gossip address, cluster
-const version = 2
+//	state  version, cluster, count, nodes, count, chains, count, ids of removed nodes
+//	node   id, boot, whether it drains, name, zone, address, gossip address, cluster
+const version = 3
 
 // Bounds on what a node says of itself: together they fit into memberlist's 512 bytes of meta.
 const (
@@ -26,6 +26,8 @@ const (
 	maxCluster = 128
 	// maxNodes bounds the nodes that are remembered, dead ones included.
 	maxNodes = 4096
+	// maxRemoved bounds the nodes that never return.
+	maxRemoved = 1 << 14
 	// maxShards bounds the shards whose hints are remembered: a ring has no more.
 	maxShards = 1 << 16
 	// maxHint bounds a broadcast, so that it fits into a packet with memberlist's own.
@@ -38,6 +40,11 @@ const (
 func appendNode(b []byte, n Node) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(n.ID))
 	b = binary.AppendUvarint(b, n.Boot)
+	if n.Drains {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
 	for _, s := range []string{n.Name, n.Zone, n.Address, n.Gossip, n.Cluster} {
 		b = shard.AppendBytes(b, []byte(s))
 	}
@@ -47,7 +54,7 @@ func appendNode(b []byte, n Node) []byte {
 // decodeNode reads a node, alive or not.
 func decodeNode(d *shard.Decoder) Node {
 	n := Node{
-		ID: shard.NodeID(d.Uint64()), Boot: d.Uvarint(),
+		ID: shard.NodeID(d.Uint64()), Boot: d.Uvarint(), Drains: decodeFlag(d),
 		Name: string(d.Bytes()), Zone: string(d.Bytes()), Address: string(d.Bytes()), Gossip: string(d.Bytes()),
 		Cluster: string(d.Bytes()),
 	}
@@ -55,6 +62,14 @@ func decodeNode(d *shard.Decoder) Node {
 		d.Fail(err) // keeps an earlier error
 	}
 	return n
+}
+
+func decodeFlag(d *shard.Decoder) bool {
+	f := d.Byte()
+	if f > 1 {
+		d.Fail(fmt.Errorf("flag %d: want 0 or 1", f))
+	}
+	return f == 1
 }
 
 func (n Node) valid() error {
@@ -138,6 +153,7 @@ type state struct {
 	cluster string
 	nodes   []Node
 	chains  []shard.Chain
+	removed []shard.NodeID
 }
 
 func (s state) append(b []byte) []byte {
@@ -150,12 +166,16 @@ func (s state) append(b []byte) []byte {
 	for _, ch := range s.chains {
 		b = shard.AppendChain(b, ch)
 	}
+	b = binary.AppendUvarint(b, uint64(len(s.removed)))
+	for _, id := range s.removed {
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+	}
 	return b
 }
 
 // The least that one node and one chain take.
 const (
-	minNodeBytes  = 8 + 1 + 5
+	minNodeBytes  = 8 + 1 + 1 + 5
 	minChainBytes = 1 + 3 + 8
 )
 
@@ -180,6 +200,13 @@ func decodeState(b []byte) (state, error) {
 	}
 	for range min(chains, maxShards) {
 		s.chains = append(s.chains, d.Chain())
+	}
+	removed := d.Count(8)
+	if removed > maxRemoved {
+		d.Fail(fmt.Errorf("%d removed nodes: want at most %d", removed, maxRemoved))
+	}
+	for range min(removed, maxRemoved) {
+		s.removed = append(s.removed, shard.NodeID(d.Uint64()))
 	}
 	if err := d.Done(); err != nil {
 		return state{}, fmt.Errorf("full state: %w", err)

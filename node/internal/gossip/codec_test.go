@@ -14,13 +14,13 @@ func configuration(id shard.ID, e shard.Epoch, members ...shard.NodeID) shard.Co
 }
 
 func someNode() Node {
-	return Node{ID: 7, Boot: 3, Name: "node-7", Zone: "rack-1", Address: "10.0.0.7:7001", Gossip: "10.0.0.7:7101", Cluster: "c1"}
+	return Node{ID: 7, Boot: 3, Name: "node-7", Zone: "rack-1", Address: "10.0.0.7:7001", Gossip: "10.0.0.7:7101", Cluster: "c1", Drains: true}
 }
 
 func someState() state {
 	return state{cluster: "c1", nodes: []Node{someNode()}, chains: []shard.Chain{
 		{configuration(1, 4, 7, 8), configuration(1, 5, 8)}, {configuration(2, 1, 8, 7)},
-	}}
+	}, removed: []shard.NodeID{3, 4}}
 }
 
 func TestRoundTrip(t *testing.T) {

@@ -96,7 +96,7 @@ func (d delegate) note(n Node) {
 	switch {
 	case err == nil:
 		return
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errForeign), errors.Is(err, errRemoved):
 		level = slog.LevelDebug // comes with each exchange with a node that has no cluster yet
 	case errors.Is(err, errTwin):
 		level = slog.LevelError
@@ -146,6 +146,10 @@ func (d delegate) MergeRemoteState(b []byte, _ bool) {
 	}
 	if own == "" || own != s.cluster {
 		return
+	}
+	if news := d.table.remove(s.removed); len(news) > 0 && d.onRemoved != nil {
+		d.onRemoved(news)
+		d.log.Info("others know of removed nodes", "nodes", news)
 	}
 	for _, ch := range s.chains {
 		d.received(ch)

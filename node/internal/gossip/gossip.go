@@ -20,9 +20,11 @@ type Options struct {
 	Node    shard.NodeID
 	Boot    uint64
 	Name    string
-	Zone    string // empty: unknown
-	Address string // at which others reach the node's gRPC
-	Cluster string // empty before the node has a genesis
+	Zone    string         // empty: unknown
+	Address string         // at which others reach the node's gRPC
+	Cluster string         // empty before the node has a genesis
+	Drains  bool           // see SetDrains
+	Removed []shard.NodeID // see Remove
 
 	Bind      string   // host:port to gossip on; port 0 is any free one
 	Advertise string   // host:port at which others reach Bind; empty: Bind itself
@@ -40,18 +42,22 @@ type Options struct {
 	// OnTwin is told that others know of a higher boot count of this node: its data directory is not the newest
 	// of its id. It must not wait. It may be called more than once, and before Open returns.
 	OnTwin func(boot uint64)
-	Logger *slog.Logger
+	// OnRemoved is told of nodes that others know as removed, this one perhaps among them. It must not wait. It may be called
+	// before Open returns.
+	OnRemoved func([]shard.NodeID)
+	Logger    *slog.Logger
 }
 
 // Gossip is one node's part in the spreading of addresses and hints.
 type Gossip struct {
-	log    *slog.Logger
-	table  *table
-	list   *memberlist.Memberlist
-	queue  memberlist.TransmitLimitedQueue
-	seeds  []string
-	onHint func(shard.Chain)
-	onTwin func(boot uint64)
+	log       *slog.Logger
+	table     *table
+	list      *memberlist.Memberlist
+	queue     memberlist.TransmitLimitedQueue
+	seeds     []string
+	onHint    func(shard.Chain)
+	onTwin    func(boot uint64)
+	onRemoved func([]shard.NodeID)
 
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
@@ -88,7 +94,7 @@ func lan() pace {
 func Open(o Options) (*Gossip, error) { return open(o, lan()) }
 
 func open(o Options, p pace) (*Gossip, error) {
-	self := Node{ID: o.Node, Boot: o.Boot, Name: o.Name, Zone: o.Zone, Address: o.Address, Cluster: o.Cluster, Alive: true}
+	self := Node{ID: o.Node, Boot: o.Boot, Name: o.Name, Zone: o.Zone, Address: o.Address, Cluster: o.Cluster, Drains: o.Drains, Alive: true}
 	if err := self.valid(); err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
@@ -97,9 +103,10 @@ func open(o Options, p pace) (*Gossip, error) {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	g := &Gossip{
-		log: o.Logger.With("component", "gossip"), table: newTable(self), seeds: o.Join, onHint: o.OnHint, onTwin: o.OnTwin,
+		log: o.Logger.With("component", "gossip"), table: newTable(self), seeds: o.Join, onHint: o.OnHint, onTwin: o.OnTwin, onRemoved: o.OnRemoved,
 		announce: make(chan struct{}, 1), pace: p,
 	}
+	g.table.remove(o.Removed)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.queue.RetransmitMult = config.RetransmitMult
 	g.queue.NumNodes = g.table.count
@@ -199,13 +206,29 @@ func (g *Gossip) SetCluster(cluster string) error {
 		return fmt.Errorf("gossip: %w", err)
 	}
 	if changed {
-		select {
-		case g.announce <- struct{}{}:
-		default:
-		}
+		g.tellAnew()
 	}
 	return nil
 }
+
+// SetDrains tells the others whether this node wants to hold nothing any more.
+func (g *Gossip) SetDrains(drains bool) {
+	if g.table.drain(drains) {
+		g.tellAnew()
+	}
+}
+
+// tellAnew lets the others know what this node says of itself.
+func (g *Gossip) tellAnew() {
+	select {
+	case g.announce <- struct{}{}:
+	default:
+	}
+}
+
+// Remove forgets a node for good: it is refused wherever this is known, and learns so itself from whomever it meets. It
+// spreads with full exchanges, so within seconds.
+func (g *Gossip) Remove(id shard.NodeID) { g.table.remove([]shard.NodeID{id}) }
 
 // Address is the last known gRPC address of a node, alive or not.
 func (g *Gossip) Address(id shard.NodeID) (string, bool) {

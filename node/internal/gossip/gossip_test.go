@@ -93,6 +93,8 @@ func (n *testNode) sees(id shard.NodeID) bool {
 	return known.Alive
 }
 
+func (n *testNode) removed() []shard.NodeID { return n.table.state().removed }
+
 // await waits until cond holds, and looks whenever n has news.
 func await(t *testing.T, n *testNode, what string, cond func() bool) {
 	t.Helper()
@@ -329,6 +331,49 @@ func TestStrangersAreRefused(t *testing.T) {
 	if err := d.NotifyAlive(m); err == nil {
 		t.Error("a member with the meta of another is let in")
 	}
+}
+
+// TestDrainSpreads: the word of the node itself counts, also where it takes it back.
+func TestDrainSpreads(t *testing.T) {
+	a := start(t, Options{Node: 1, Cluster: "x", Drains: true}, brisk())
+	b := start(t, Options{Node: 2, Cluster: "x", Join: []string{a.Self().Gossip}}, brisk())
+	await(t, b, "a drains", func() bool { return b.Nodes()[0].Drains })
+	a.SetDrains(false)
+	await(t, b, "a drains no more", func() bool { return !b.Nodes()[0].Drains })
+	a.SetDrains(true)
+	await(t, b, "a drains again", func() bool { return b.Nodes()[0].Drains })
+	hearsay := a.Self()
+	hearsay.Drains, hearsay.Alive = false, false
+	delegate{b.Gossip}.MergeRemoteState(state{cluster: "x", nodes: []Node{hearsay}}.append(nil), false)
+	if !b.Nodes()[0].Drains {
+		t.Error("hearsay of the same boot counts")
+	}
+}
+
+// TestRemovedNeverReturns: who was removed is refused by all who know, and learns so itself.
+func TestRemovedNeverReturns(t *testing.T) {
+	a := start(t, Options{Node: 1, Cluster: "x"}, brisk())
+	b := start(t, Options{Node: 2, Cluster: "x", Join: []string{a.Self().Gossip}}, brisk())
+	gone := start(t, Options{Node: 3, Cluster: "x", Join: []string{a.Self().Gossip}}, brisk())
+	await(t, a, "all are there", func() bool { return a.sees(2) && a.sees(3) })
+	gone.kill(t)
+	a.Remove(3)
+	if a.knows(3) {
+		t.Error("a still knows it")
+	}
+	await(t, b, "b learns", func() bool { return !b.knows(3) && slices.Contains(b.removed(), 3) })
+
+	told := make(chan []shard.NodeID, 1)
+	back := start(t, Options{Node: 3, Boot: 2, Cluster: "x", Join: []string{a.Self().Gossip}, OnRemoved: func(ids []shard.NodeID) { told <- ids }}, brisk())
+	await(t, back, "it learns of itself", func() bool { return back.logs.has("others know of removed nodes") })
+	if ids := <-told; !slices.Equal(ids, []shard.NodeID{3}) {
+		t.Errorf("it is told of %v", ids)
+	}
+	if a.knows(3) || b.knows(3) {
+		t.Error("it is let in")
+	}
+	start(t, Options{Node: 4, Cluster: "x", Removed: []shard.NodeID{1}, Join: []string{b.Self().Gossip}}, brisk())
+	await(t, b, "one that knew it before tells others", func() bool { return slices.Contains(b.removed(), 1) && !b.knows(1) && b.sees(4) })
 }
 
 func TestClusterComesLater(t *testing.T) {

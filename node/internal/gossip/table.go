@@ -21,6 +21,7 @@ type Node struct {
 	Address string // where it serves gRPC
 	Gossip  string // where it gossips
 	Cluster string // empty before the node has a genesis
+	Drains  bool   // it wants to hold nothing any more
 	// Alive is memberlist's opinion, and neither prompt nor reliable.
 	Alive bool
 }
@@ -32,7 +33,8 @@ type table struct {
 	self    Node
 	nodes   map[shard.NodeID]Node // without self
 	chains  map[shard.ID]shard.Chain
-	changed chan struct{} // closed and replaced when any of the above changes
+	removed map[shard.NodeID]bool // they never return
+	changed chan struct{}         // closed and replaced when any of the above changes
 
 	// size counts the nodes. It is no part of what mu guards, for the broadcast queue asks for it
 	// under its own lock, which is taken under mu.
@@ -44,6 +46,7 @@ func newTable(self Node) *table {
 		self:    self,
 		nodes:   map[shard.NodeID]Node{},
 		chains:  map[shard.ID]shard.Chain{},
+		removed: map[shard.NodeID]bool{},
 		changed: make(chan struct{}),
 	}
 	t.size.Store(1)
@@ -100,6 +103,9 @@ func (t *table) list() []Node {
 func (t *table) admit(n Node) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.removed[n.ID] {
+		return fmt.Errorf("node %v (%s) at %s was removed from the cluster", n.ID, n.Name, n.Address)
+	}
 	if !foreign(t.self.Cluster, n.Cluster) {
 		return nil
 	}
@@ -116,6 +122,7 @@ func foreign(a, b string) bool { return a != "" && b != "" && a != b }
 
 var (
 	errForeign = errors.New("of another cluster")
+	errRemoved = errors.New("removed from the cluster")
 	errTwin    = errors.New("this node has been up with a higher boot count: its data directory is an old one, put back or copied")
 	errFull    = fmt.Errorf("%d nodes are known already, the limit", maxNodes)
 )
@@ -135,6 +142,9 @@ func (t *table) learn(n Node) error {
 	if foreign(t.self.Cluster, n.Cluster) {
 		return errForeign
 	}
+	if t.removed[n.ID] {
+		return errRemoved
+	}
 	old, known := t.nodes[n.ID]
 	switch {
 	case !known && len(t.nodes) >= maxNodes-1 && !t.forgetOne():
@@ -143,7 +153,9 @@ func (t *table) learn(n Node) error {
 		return nil
 	case known && n.Boot == old.Boot:
 		merged := old
-		merged.Alive = old.Alive || n.Alive
+		if merged.Alive = old.Alive || n.Alive; n.Alive {
+			merged.Drains = n.Drains // else it is hearsay, and may be old
+		}
 		if merged.Cluster == "" {
 			merged.Cluster = n.Cluster
 		}
@@ -176,6 +188,35 @@ func (t *table) left(id shard.NodeID, boot uint64) {
 		t.nodes[id] = n
 		t.touch()
 	}
+}
+
+// drain notes whether this node drains. It reports whether that is news.
+func (t *table) drain(drains bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.self.Drains == drains {
+		return false
+	}
+	t.self.Drains = drains
+	t.touch()
+	return true
+}
+
+// remove forgets nodes for good, and returns those of them of which it is news.
+func (t *table) remove(nodes []shard.NodeID) (news []shard.NodeID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range nodes {
+		if !t.removed[id] && len(t.removed) < maxRemoved {
+			t.removed[id] = true
+			delete(t.nodes, id)
+			news = append(news, id)
+		}
+	}
+	if len(news) > 0 {
+		t.touch()
+	}
+	return news
 }
 
 // setCluster gives this node its cluster, and forgets the nodes that it makes strangers.
@@ -230,6 +271,7 @@ func (t *table) state() state {
 	if s.cluster == "" {
 		return s // nobody could tell whose hints they are
 	}
+	s.removed = slices.Sorted(maps.Keys(t.removed))
 	free := maxHints
 	for _, ch := range t.chains {
 		if n := len(shard.AppendChain(nil, ch)); n <= free {

@@ -20,6 +20,7 @@ const (
 	identityName = "RINGWARD"
 	lockName     = "LOCK"
 	genesisName  = "genesis"
+	removedName  = "removed"
 	logName      = "log"
 	contentsName = "contents"
 
@@ -35,6 +36,8 @@ type identity struct {
 	Seed uint64 `json:"seed,string"`
 	// Retired says why the directory is not to be opened any more; empty: it may be.
 	Retired string `json:"retired,omitempty"`
+	// Drains says that the node wants to hold nothing any more.
+	Drains bool `json:"drains,omitempty"`
 }
 
 // nodeName is a node id as people read it.
@@ -148,6 +151,20 @@ func readGenesis(fs vfs.FS, dir string) (*sequencer.Genesis, error) {
 		return nil, &DamageError{File: path, Reason: err.Error()}
 	}
 	return g, nil
+}
+
+// readRemoved returns none where there is no file.
+func readRemoved(fs vfs.FS, dir string) (nodes []nodeName, err error) {
+	path := fs.PathJoin(dir, removedName)
+	switch err := readDocument(fs, path, "removed nodes", &nodes); {
+	case oserror.IsNotExist(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(nodes) > MaxRemoved:
+		return nil, &DamageError{File: path, Reason: fmt.Sprintf("%d nodes: want at most %d", len(nodes), MaxRemoved)}
+	}
+	return nodes, nil
 }
 
 // sameGenesis tells whether the node has accepted g before; an error refuses g.

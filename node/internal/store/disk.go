@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,6 +23,8 @@ type Disk struct {
 	dir      string
 	options  Options
 	identity identity
+	removed  []nodeName
+	standing sync.Mutex // guards removed, and what of identity may change
 	lock     io.Closer
 	fail     *failure
 
@@ -74,6 +78,9 @@ func (d *Disk) recover() error {
 		return err
 	}
 	d.genesis.Store(genesis)
+	if d.removed, err = readRemoved(d.fs, d.dir); err != nil {
+		return err
+	}
 	d.log = d.newLog()
 	if err := d.log.replay(applied, d.options.Logger); err != nil {
 		return err
@@ -163,9 +170,59 @@ func (d *Disk) Boot() uint64 { return d.identity.Boot }
 
 // Retire implements Store.
 func (d *Disk) Retire(why string) error {
+	return d.changeIdentity(func(id *identity) { id.Retired = why })
+}
+
+// Drains implements Store.
+func (d *Disk) Drains() bool {
+	d.standing.Lock()
+	defer d.standing.Unlock()
+	return d.identity.Drains
+}
+
+// SetDrains implements Store.
+func (d *Disk) SetDrains(drains bool) error {
+	return d.changeIdentity(func(id *identity) { id.Drains = drains })
+}
+
+func (d *Disk) changeIdentity(change func(*identity)) error {
+	d.standing.Lock()
+	defer d.standing.Unlock()
 	id := d.identity
-	id.Retired = why
-	return writeDocument(d.fs, d.path(identityName), "identity", id)
+	change(&id)
+	if err := writeDocument(d.fs, d.path(identityName), "identity", id); err != nil {
+		return err
+	}
+	d.identity.Retired, d.identity.Drains = id.Retired, id.Drains
+	return nil
+}
+
+// Removed implements Store.
+func (d *Disk) Removed() (nodes []shard.NodeID) {
+	d.standing.Lock()
+	defer d.standing.Unlock()
+	for _, n := range d.removed {
+		nodes = append(nodes, shard.NodeID(n))
+	}
+	return nodes
+}
+
+// Remove implements Store.
+func (d *Disk) Remove(n shard.NodeID) error {
+	d.standing.Lock()
+	defer d.standing.Unlock()
+	switch {
+	case slices.Contains(d.removed, nodeName(n)):
+		return nil
+	case len(d.removed) >= MaxRemoved:
+		return fmt.Errorf("%d nodes were removed already, the limit", len(d.removed))
+	}
+	nodes := append(slices.Clone(d.removed), nodeName(n))
+	if err := writeDocument(d.fs, d.path(removedName), "removed nodes", nodes); err != nil {
+		return err
+	}
+	d.removed = nodes
+	return nil
 }
 
 // Genesis implements Store.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/ringward/ringward/node/internal/store"
 	"github.com/ringward/ringward/node/internal/store/storetest"
+	"github.com/ringward/ringward/shard"
 )
 
 const dir = "data/node"
@@ -71,6 +73,32 @@ func TestConformanceOnDisk(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Directory {
 		return &onDisk{path: t.TempDir() + "/new/node"}
 	})
+}
+
+// TestStandingIsKept: that a node drains, and whom it knows as removed, is known after a crash.
+func TestStandingIsKept(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	d, err := store.Open(mem, dir, small)
+	check(t, err)
+	check(t, d.SetDrains(true))
+	for _, n := range []shard.NodeID{7, 3, 7} {
+		check(t, d.Remove(n))
+	}
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	check(t, d.Close())
+	d, err = store.Open(left, dir, small)
+	check(t, err)
+	if got := d.Removed(); !d.Drains() || !slices.Equal(got, []shard.NodeID{7, 3}) {
+		t.Errorf("drains: %v; removed %v", d.Drains(), got)
+	}
+	check(t, d.SetDrains(false))
+	check(t, d.Close())
+	d, err = store.Open(left, dir, small)
+	check(t, err)
+	if d.Drains() {
+		t.Error("it still drains")
+	}
+	check(t, d.Close())
 }
 
 // TestRetired: what is retired is not opened again, also after a crash, and says why.

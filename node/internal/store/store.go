@@ -26,6 +26,13 @@ type Store interface {
 	// Retire marks the directory durably as one that is not to be used any more, and says why. No Open accepts it
 	// from then on. It may be called at any time before Close.
 	Retire(why string) error
+	// Drains reports whether the node wants to hold nothing any more, as SetDrains noted durably. Both may be called at any
+	// time before Close.
+	Drains() bool
+	SetDrains(bool) error
+	// Removed are the nodes that never return, as Remove noted durably: at most MaxRemoved. Both may be called at any time before Close.
+	Removed() []shard.NodeID
+	Remove(shard.NodeID) error
 
 	// Genesis is how the cluster began, nil until Init.
 	Genesis() *sequencer.Genesis
@@ -76,6 +83,9 @@ type Store interface {
 	// Close ends the use of the directory. It does not sync what was appended.
 	Close() error
 }
+
+// MaxRemoved bounds the nodes that never return.
+const MaxRemoved = 1 << 14
 
 // Snapshot is what Store.Snapshot pins.
 type Snapshot interface {
