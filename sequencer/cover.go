@@ -2,6 +2,7 @@ package sequencer
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/ringward/ringward/shard"
 )
@@ -118,6 +119,19 @@ func (h *hitting) most(missed []uint64) int {
 		most = max(most, hits)
 	}
 	return most
+}
+
+// Everywhere is a node that is in every one of the configurations, if there is one: then Cover is 0.
+func Everywhere(configurations []shard.Configuration) (shard.NodeID, bool) {
+	if len(configurations) == 0 {
+		return 0, false
+	}
+	for _, m := range configurations[0].Members {
+		if !slices.ContainsFunc(configurations, func(c shard.Configuration) bool { return !c.Has(m) }) {
+			return m, true
+		}
+	}
+	return 0, false
 }
 
 // LongestRun is the longest run of neighbouring shards that the loss of n damages: the number of steps in which

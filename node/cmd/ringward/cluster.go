@@ -116,7 +116,7 @@ func merge(answers []answer, timeout time.Duration) clusterView {
 		first = append(first, configuration(c))
 		v.replicas = max(v.replicas, len(c.Members))
 	}
-	v.fragile = sequencer.Cover(first) == 0
+	_, v.fragile = sequencer.Everywhere(first)
 	answered := map[uint64]bool{}
 	for _, a := range answers {
 		if a.err == nil {
@@ -337,13 +337,8 @@ func (k *known) weakness(live []shard.Configuration) string {
 			return fmt.Sprintf("%s holds the only copy of shard %d", k.name(uint64(c.Members[0])), c.Shard)
 		}
 	}
-	if len(live) == 0 {
-		return ""
-	}
-	for _, m := range live[0].Members {
-		if !slices.ContainsFunc(live, func(c shard.Configuration) bool { return !c.Has(m) }) {
-			return fmt.Sprintf("%s is in every shard, and a shard that lost a member is repaired by one that did not", k.name(uint64(m)))
-		}
+	if m, ok := sequencer.Everywhere(live); ok {
+		return fmt.Sprintf("%s is in every shard, and a shard that lost a member is repaired by one that did not", k.name(uint64(m)))
 	}
 	return ""
 }

@@ -68,8 +68,10 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	h := &Host{
 		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
 		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
-		seen: map[shard.NodeID]sighting{}, losable: sequencer.Cover(opt.Genesis.Initial) > 0,
+		seen: map[shard.NodeID]sighting{},
 	}
+	_, fragile := sequencer.Everywhere(opt.Genesis.Initial)
+	h.losable = !fragile
 	for _, c := range opt.Genesis.Initial {
 		h.known[c.Shard] = shard.Chain{c}
 	}

@@ -62,6 +62,6 @@
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), stuck.go (who waits for whom), node.go (a process),
 // disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, leaving.go, aim.go, plots.go,
-// clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), minimize.go and skip.go
+// clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), repair.go (an experiment of another kind: how repairs go in rings of any size), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

@@ -50,9 +50,14 @@ func newSources(seed uint64) sources {
 }
 
 func newWorld(o Options) (*world, error) {
-	w := &world{random: newSources(o.Seed), trace: newTrace(o.Trace)}
+	random := newSources(o.Seed)
+	return newWorldOf(newPlan(random.plan, o.Swarm), random, o)
+}
+
+// newWorldOf makes the world of a plan.
+func newWorldOf(p plan, random sources, o Options) (*world, error) {
+	w := &world{plan: p, random: random, trace: newTrace(o.Trace)}
 	w.trace.world = w
-	w.plan = newPlan(w.random.plan, o.Swarm)
 	var err error
 	if w.genesis, err = w.plan.genesis(w.random.plan); err != nil {
 		return nil, err
