@@ -78,30 +78,30 @@ func (p *place) improve(current []shard.Configuration, candidates []Candidate) (
 	for _, x := range better[:min(len(better), mostTried)] {
 		after := slices.Clone(current)
 		after[p.at].Members = append(without(p.own, x.Leaves), x.Joins)
-		if Cover(after) >= p.cover {
+		if coverOf(after) >= p.cover {
 			return x.Move, true
 		}
 	}
 	return Move{}, false
 }
 
-// Excess is the member that shard s can best do without: one that drains; else one that is in every shard, that a neighbour
-// has as well, that shares its zone, or that has most to do; in this order of weight, and rather the tail than the head.
-func Excess(current []shard.Configuration, s shard.ID, candidates []Candidate) (shard.NodeID, bool) {
+// Excess is the member that shard s should do without, where it has more than its Strength: one that drains, or one that is in every
+// shard; of several the one that shares its zone with most, and rather the tail than the head. Where there is none, a copy more
+// does no harm.
+func Excess(current []shard.Configuration, s shard.ID, candidates []Candidate) (worst shard.NodeID, ok bool) {
 	p, ok := placeOf(current, s, candidates)
 	if !ok || len(p.own) < 2 {
 		return 0, false
 	}
-	var worst shard.NodeID
-	var most [5]int
+	var most [3]int
 	for _, m := range p.own {
 		drains := slices.ContainsFunc(candidates, func(c Candidate) bool { return c.ID == m && c.Drains })
-		cost := [...]int{truth(drains), truth(p.everywhere[m]), p.shares[m], p.crowd(m, p.own), p.load[m]}
-		if worst == 0 || slices.Compare(cost[:], most[:]) >= 0 {
+		cost := [...]int{truth(drains), truth(p.everywhere[m]), p.crowd(m, p.own)}
+		if (drains || p.everywhere[m]) && (worst == 0 || slices.Compare(cost[:], most[:]) >= 0) {
 			worst, most = m, cost
 		}
 	}
-	return worst, true
+	return worst, worst != 0
 }
 
 // without returns the members but for one.

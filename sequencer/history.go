@@ -25,7 +25,8 @@ type Reason struct {
 	By shard.NodeID // the head that proposed it
 	// Stood is for how long the first suspicion had been known to By.
 	Stood uint64
-	// Suspicions are those that were believed then, at most MaxSuspicions. Without any, the shard grew by its tail.
+	// Suspicions are those that were believed then, at most MaxSuspicions. Without any it was planned: a node joined at the tail, took
+	// the place of another, or one more than needed went.
 	Suspicions []Suspicion
 }
 
@@ -45,9 +46,13 @@ type Outcome struct {
 	AllActive uint64 // from when it was in force until all members were known to be ACTIVE
 }
 
-// left reports whether the last decision let a node go that wanted to leave.
-func (r *Register) left(n shard.NodeID) bool {
-	return len(r.Decisions) > 0 && slices.ContainsFunc(r.Decisions[len(r.Decisions)-1].Suspicions, func(s Suspicion) bool { return s.By == n && s.Of == n })
+// planned reports whether the last decision let a node go because it wanted to leave, or without anybody's suspicion.
+func (r *Register) planned(n shard.NodeID) bool {
+	if len(r.Decisions) == 0 {
+		return false
+	}
+	why := r.Decisions[len(r.Decisions)-1].Suspicions
+	return len(why) == 0 || slices.ContainsFunc(why, func(s Suspicion) bool { return s.By == n && s.Of == n })
 }
 
 const (

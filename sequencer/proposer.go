@@ -90,7 +90,7 @@ func (p *Proposer) Propose(reg *Register, hears func(n shard.NodeID, after int) 
 	if p.proposed || p.epoch != newest.Epoch {
 		return shard.Configuration{}, false
 	}
-	members := p.largest(newest.Members, hears)
+	members := p.largest(newest.Members, reg.Activated == newest.Epoch, hears)
 	if len(members) == 0 || len(members) == len(newest.Members) {
 		p.since = 0
 		return shard.Configuration{}, false
@@ -161,8 +161,8 @@ func (p *Proposer) vouched(set []shard.NodeID, hears func(n shard.NodeID, after 
 // largest is the largest set of members that see each other: none of which reports another, or itself, as one that leaves does. Among equal
 // ones it is that with most members heard of lately, then that whose members are accused by fewest, so that
 // whom several miss goes rather than who misses several, then the more upstream. A set of which nobody was heard lately
-// is none.
-func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, after int) bool) []shard.NodeID {
+// is none. Before all are ACTIVE nobody leaves by its own wish: it may be the only one that has the history.
+func (p *Proposer) largest(members []shard.NodeID, active bool, hears func(n shard.NodeID, after int) bool) []shard.NodeID {
 	n := len(members)
 	blind := make([]uint64, n) // blind[i]: the members that i does not see, or that do not see i
 	accusers := make([]int, n)
@@ -173,7 +173,7 @@ func (p *Proposer) largest(members []shard.NodeID, hears func(n shard.NodeID, af
 			heard |= 1 << i
 		}
 		for j, b := range members {
-			if slices.Contains(p.reports[a].suspects, b) {
+			if slices.Contains(p.reports[a].suspects, b) && (a != b || active) {
 				blind[i] |= 1 << j
 				blind[j] |= 1 << i
 				accusers[j]++

@@ -88,9 +88,14 @@ func (r *Recruiter) Answer(m shard.Message) {
 	r.heardAt, r.there, r.ready = r.now, true, m.Synced && m.Epoch == r.newest.Epoch
 	r.vain[r.node] = vain{rest: r.vain[r.node].rest} // its turn has come again
 	if m.Last != r.last || m.Base != r.taken {
-		r.last, r.taken, r.movedAt = m.Last, m.Base, r.now
+		if r.last, r.taken = m.Last, m.Base; !r.ready {
+			r.movedAt = r.now // one that has caught up, and may not join, is given up as well
+		}
 	}
 }
+
+// Busy reports whether somebody learns, or is asked.
+func (r *Recruiter) Busy() bool { return r.node != 0 }
 
 // View is what a recruiter sees of the ring: hints.
 type View interface {
@@ -116,16 +121,16 @@ func (r *Recruiter) Tick(reg *Register, v View) ([]shard.Message, *shard.Command
 	if lacks := v.Strength() - len(r.newest.Members); r.since == 0 || lacks != r.lacks {
 		r.lacks, r.since = lacks, r.now
 	}
-	switch {
-	case r.lacks < 0:
-		if n, ok := v.Excess(); ok && r.now-r.since >= r.opt.Regrow {
+	if r.lacks < 0 && r.now-r.since >= r.opt.Regrow && r.looks() {
+		if n, ok := v.Excess(); ok {
 			return nil, r.propose(reg, r.reconfigure(without(r.newest.Members, n)))
 		}
-		return nil, r.dismiss(reg)
+	}
+	switch {
 	case reg.Learner != 0 && r.vain[reg.Learner].until > r.now:
 		return nil, r.dismiss(reg) // it was given up
 	case reg.Learner != 0:
-		if r.lacks == 0 && (r.node != reg.Learner || r.looks()) {
+		if r.lacks <= 0 && (r.node != reg.Learner || r.looks()) {
 			if _, ok := v.Exchange(func(n shard.NodeID) bool { return n == reg.Learner }); !ok {
 				return nil, r.dismiss(reg) // the ring has changed, and nobody need go any more
 			}
@@ -145,12 +150,12 @@ func (r *Recruiter) Tick(reg *Register, v View) ([]shard.Message, *shard.Command
 
 // choose names the next to ask.
 func (r *Recruiter) choose(v View) (n shard.NodeID, ok bool) {
-	if r.lacks == 0 && !r.looks() {
+	if r.lacks <= 0 && !r.looks() {
 		return 0, false
 	}
 	rested := func(n shard.NodeID) bool { return r.resting[n] <= r.now }
 	turn := func(n shard.NodeID) bool { return rested(n) && r.vain[n].until <= r.now }
-	if r.lacks == 0 {
+	if r.lacks <= 0 {
 		x, ok := v.Exchange(turn)
 		return x.Joins, ok && (x.Drains || v.Quiet())
 	}
@@ -173,7 +178,7 @@ func (r *Recruiter) dismiss(reg *Register) *shard.Command {
 	return r.propose(reg, Recruit(r.newest, 0))
 }
 
-// enter takes note of who was dropped by a decision. Who left by its own wish is welcome whenever it is back.
+// enter takes note of who was dropped by a decision. Who went by plan is welcome whenever it is back.
 func (r *Recruiter) enter(reg *Register) {
 	newest := reg.Chain.Newest()
 	if newest.Epoch == r.newest.Epoch {
@@ -186,7 +191,7 @@ func (r *Recruiter) enter(reg *Register) {
 		}
 	}
 	for _, m := range r.newest.Members {
-		if newest.Has(m) || reg.left(m) {
+		if newest.Has(m) || reg.planned(m) {
 			continue
 		}
 		was := r.members[m]
@@ -224,7 +229,7 @@ func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command)
 	case r.now-r.heardAt > silence || r.now-r.movedAt > max(stuckAfter*r.opt.Silence, r.opt.Regrow/2):
 		// Longer than it was tried, and ever longer: others have their turn before it has another.
 		rest := min(max(r.opt.Regrow, 2*(r.now-r.turnedAt), 2*r.vain[r.node].rest), mostVain*r.opt.Silence)
-		if r.lacks == 0 && !recorded {
+		if r.lacks <= 0 && !recorded {
 			rest = r.opt.Regrow // it may have something else to do
 		}
 		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
@@ -233,10 +238,10 @@ func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command)
 		if members, ok := r.joined(v); ok {
 			return nil, r.propose(reg, r.reconfigure(members))
 		}
-		if r.lacks == 0 {
+		if r.lacks <= 0 {
 			return nil, r.dismiss(reg)
 		}
-	case recorded && r.lacks == 0 && mutant.On(mutant.MoveWedgesFirst):
+	case recorded && r.lacks <= 0 && mutant.On(mutant.MoveWedgesFirst):
 		if x, ok := v.Exchange(r.asked); ok && len(r.newest.Members) > 1 {
 			return nil, r.propose(reg, r.reconfigure(without(r.newest.Members, x.Leaves)))
 		}
@@ -248,7 +253,7 @@ func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command)
 	}
 	return []shard.Message{{
 		Kind: shard.MsgRecruit, Shard: r.newest.Shard, Epoch: r.newest.Epoch, To: r.node, Number: r.number,
-		Synced: recorded, Done: r.lacks == 0, Chain: reg.Chain,
+		Synced: recorded, Done: r.lacks <= 0, Chain: reg.Chain,
 	}}, nil
 }
 
@@ -260,7 +265,7 @@ func (r *Recruiter) joined(v View) (members []shard.NodeID, ok bool) {
 		return append(slices.Clone(r.newest.Members), r.node), ok || mutant.On(mutant.LearnerAtOnce)
 	}
 	x, ok := v.Exchange(r.asked)
-	return append(without(r.newest.Members, x.Leaves), r.node), ok
+	return append(without(r.newest.Members, x.Leaves), r.node), ok && (x.Drains || v.Quiet())
 }
 
 // asked reports whether it is the node.

@@ -17,9 +17,9 @@ import (
 //	tick [n]                what is sent and proposed
 //	answers d [ready] [last=N]   the node asked answers: it is there, and how far it is
 //	apply                   what was proposed last is in the register
-//	decide ab, activated    by somebody else
+//	decide ab, activated    by somebody else, and who is missing was suspected
 //	strength N              how many members the shard should have: as many as in the beginning, if not told
-//	drains a                that member drains; nobody does without a name
+//	drains a                that node drains; nobody does without a name
 //	better a=d [busy]       it would be better if d took the place of a; busy: the ring is not at rest. Nothing would without names
 func TestRecruiter(t *testing.T) {
 	var s *recruiting
@@ -63,7 +63,7 @@ func (s *recruiting) Quiet() bool   { return !s.busy }
 
 func (s *recruiting) Spare(home bool, joins func(shard.NodeID) bool) (shard.NodeID, bool) {
 	for _, n := range ids("abcdef") {
-		if !s.register.Chain.Newest().Has(n) && joins(n) && (!home || strings.Contains(s.home, name(n))) {
+		if !s.register.Chain.Newest().Has(n) && joins(n) && name(n) != s.drains && (!home || strings.Contains(s.home, name(n))) {
 			return n, true
 		}
 	}
@@ -114,7 +114,15 @@ func (s *recruiting) command(t *testing.T, td *datadriven.TestData) string {
 		s.proposed = nil
 		return describe(s.register)
 	case "decide":
-		s.register = apply(t, s.register, Reconfigure(configuration(s.register.Chain.Newest().Epoch+1, word(t, td, 0)), Reason{}))
+		newest := s.register.Chain.Newest()
+		next := configuration(newest.Epoch+1, word(t, td, 0))
+		var why Reason
+		for _, m := range newest.Members {
+			if !next.Has(m) {
+				why.Suspicions = append(why.Suspicions, Suspicion{By: next.Head(), Of: m})
+			}
+		}
+		s.register = apply(t, s.register, Reconfigure(next, why))
 		return describe(s.register)
 	case "activated":
 		s.register = apply(t, s.register, Activated(s.register.Chain.Newest(), Outcome{}))

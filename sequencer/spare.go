@@ -27,10 +27,11 @@ import (
 //
 // The same arguments give the same choice, whatever the order of candidates.
 func Spare(current []shard.Configuration, s shard.ID, candidates []Candidate, former []shard.NodeID) (shard.NodeID, bool) {
-	p, ok := placeOf(current, s, candidates)
-	if !ok || len(p.own) == 0 {
-		return 0, false
+	at := slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
+	if at < 0 || len(current[at].Members) == 0 || !slices.ContainsFunc(candidates, func(c Candidate) bool { return !current[at].Has(c.ID) && !c.Drains }) {
+		return 0, false // at little cost: it is asked again and again
 	}
+	p, _ := placeOf(current, s, candidates)
 	return p.spare(p.own, candidates, former)
 }
 
@@ -93,10 +94,8 @@ func placeOf(current []shard.Configuration, s shard.ID, candidates []Candidate) 
 // A new member x lowers the cover from k to k-1 just where some k nodes with x among them hit every other shard: together with
 // any old member of this one they are the k+1 that hit all of them. So one search for such sets answers for all candidates.
 func (p *place) spend(current []shard.Configuration) {
-	// A shard without members is lost: it hides from every set of nodes, but repairs nobody.
-	lost := func(c shard.Configuration) bool { return len(c.Members) == 0 }
-	p.cover = Cover(slices.DeleteFunc(slices.Clone(current), lost))
-	others := newHitting(slices.DeleteFunc(slices.Delete(slices.Clone(current), p.at, p.at+1), lost))
+	p.cover = coverOf(current)
+	others := newHitting(living(slices.Delete(slices.Clone(current), p.at, p.at+1)))
 	p.everywhere, p.lowers = map[shard.NodeID]bool{}, map[shard.NodeID]bool{}
 	others.search(others.all(), 1, p.everywhere)
 	if p.cover > 1 {
@@ -105,6 +104,13 @@ func (p *place) spend(current []shard.Configuration) {
 		p.lowers = p.everywhere
 	}
 }
+
+// living are the shards that have members. One without is lost: it hides from every set of nodes, but repairs nobody.
+func living(current []shard.Configuration) []shard.Configuration {
+	return slices.DeleteFunc(slices.Clone(current), func(c shard.Configuration) bool { return len(c.Members) == 0 })
+}
+
+func coverOf(current []shard.Configuration) int { return Cover(living(current)) }
 
 // crowd counts those of the given members, other than n, that are in the zone of n.
 func (p *place) crowd(n shard.NodeID, members []shard.NodeID) (count int) {

@@ -731,7 +731,8 @@ type Decision struct {
 	By uint64 `protobuf:"fixed64,3,opt,name=by,proto3" json:"by,omitempty"`
 	// For how long the first suspicion had been known there.
 	StoodUs uint64 `protobuf:"varint,4,opt,name=stood_us,json=stoodUs,proto3" json:"stood_us,omitempty"`
-	// Those that were believed then, at most 16. Without any, the shard grew by its tail.
+	// Those that were believed then, at most 16. Without any it was planned: a node joined at the tail, took the place of another, or
+	// one more than needed went.
 	Suspicions []*Suspicion `protobuf:"bytes,5,rep,name=suspicions,proto3" json:"suspicions,omitempty"`
 	// Whether it is recorded as ACTIVE at all members. All that follows is known only then.
 	Active bool `protobuf:"varint,6,opt,name=active,proto3" json:"active,omitempty"`

@@ -246,9 +246,6 @@ func (e *engine) recruited(m shard.Message) {
 // say in it any more, nor in the shard that it sequenced.
 func (e *engine) member() bool { return e.replica.Configuration().Has(e.host.opt.Replica.Self) }
 
-// leaves reports whether the replica is a member that others could do without.
-func (e *engine) leaves() bool { return e.member() && len(e.replica.Configuration().Members) > 1 }
-
 // suspect holds new requests while a member of this very shard is suspected, and reports it to the sequencer.
 func (e *engine) suspect() {
 	conf := e.replica.Configuration()

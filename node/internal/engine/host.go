@@ -56,6 +56,9 @@ type Host struct {
 	changed int  // the tick at which what is known of the ring changed last
 	losable bool // a node could be lost in the beginning, whichever it was
 	leaving bool // see HandOver
+	leaveAt int  // the tick before which it has not left
+	// pledges are the shards that this node said it could learn, and until which tick that holds.
+	pledges map[shard.ID]int
 	dirty   bool // the set of peers may have changed
 	peers   []shard.NodeID
 }
@@ -68,7 +71,7 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	h := &Host{
 		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
 		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
-		seen: map[shard.NodeID]sighting{},
+		seen: map[shard.NodeID]sighting{}, pledges: map[shard.ID]int{},
 	}
 	_, fragile := sequencer.Everywhere(opt.Genesis.Initial)
 	h.losable = !fragile
@@ -145,9 +148,10 @@ func (h *Host) Step(m shard.Message) {
 // recruit makes this node a learner of a shard, or tells that it could become one.
 func (h *Host) recruit(m shard.Message) {
 	e := h.engines[m.Shard]
+	if !h.pledge(m) {
+		return
+	}
 	switch {
-	case m.Done && !m.Synced && h.learns(m.Shard):
-		return // one thing after the other
 	case e != nil:
 	case !m.Synced:
 		h.strays = append(h.strays, shard.Message{
@@ -166,11 +170,6 @@ func (h *Host) recruit(m shard.Message) {
 		h.learn(h.known[m.Shard]) // the sequencer may be one that is behind
 	}
 	e.step(m)
-}
-
-// learns reports whether this node learns another shard than this one.
-func (h *Host) learns(id shard.ID) bool {
-	return slices.ContainsFunc(h.order, func(other shard.ID) bool { return other != id && h.engines[other].replica.Learns() })
 }
 
 // Learn takes a hint: decided configurations of some shard, from wherever. It is
@@ -289,20 +288,6 @@ func (h *Host) Lost(nodes []shard.NodeID) {
 		h.engines[id].suspect()
 		h.engines[id].propose() // it may have waited for a word of one of them
 	}
-}
-
-// HandOver lets the node leave its chains: it says so to those who sequence them, who decide successors without it. It
-// becomes a member of no other chain in this life.
-func (h *Host) HandOver() {
-	h.leaving = true
-	for _, id := range h.order {
-		h.engines[id].suspect()
-	}
-}
-
-// HandedOver reports whether the node is a member of no chain any more, but for those that would have no other one.
-func (h *Host) HandedOver() bool {
-	return !slices.ContainsFunc(h.order, func(id shard.ID) bool { return h.engines[id].leaves() })
 }
 
 // Reconnect tells that what was sent to peer on the chain stream may be lost.

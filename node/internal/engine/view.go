@@ -32,7 +32,11 @@ func (v view) Exchange(joins func(shard.NodeID) bool) (sequencer.Move, bool) {
 }
 
 func (v view) Excess() (shard.NodeID, bool) {
-	return sequencer.Excess(v.host.living(v.register.Chain.Newest()), v.next, v.candidates(func(shard.NodeID) bool { return false }))
+	newest := v.register.Chain.Newest()
+	if slices.ContainsFunc(newest.Members, v.host.detector.Suspects) {
+		return 0, false
+	}
+	return sequencer.Excess(v.host.living(newest), v.next, v.candidates(func(shard.NodeID) bool { return false }))
 }
 
 // Quiet reports whether nothing in the ring has changed for a while, and nothing will as far as is known: then improvements
@@ -42,12 +46,12 @@ func (v view) Quiet() bool {
 	if h.detector.Now()-h.changed < h.opt.RegrowTicks/quietParts {
 		return false
 	}
-	for _, c := range h.living(v.register.Chain.Newest()) {
-		if len(c.Members) != h.strength(c.Shard) {
+	for _, other := range h.engines {
+		if other != v.engine && other.recruiter.Busy() && other.replica.Leads() {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(h.living(v.register.Chain.Newest()), func(c shard.Configuration) bool { return len(c.Members) < h.strength(c.Shard) })
 }
 
 // quietParts is how many parts RegrowTicks has, of which one is a while.
@@ -82,9 +86,9 @@ func (h *Host) Nodes(nodes []sequencer.Candidate) {
 	for _, c := range nodes {
 		h.seen[c.ID] = sighting{h.detector.Now(), c.Drains}
 	}
-	for n, s := range h.seen {
+	for _, n := range append(slices.Clone(h.peers), h.opt.Replica.Self) {
 		if h.hears(n, 0) {
-			h.seen[n] = sighting{h.detector.Now(), s.drains}
+			h.seen[n] = sighting{h.detector.Now(), h.seen[n].drains}
 		}
 	}
 	h.usable = 0
