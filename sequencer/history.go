@@ -22,7 +22,7 @@ type Decision struct {
 // Reason is what was known when the configuration was proposed.
 type Reason struct {
 	At uint64       // since 1970, by the clock of By
-	By shard.NodeID // the head that proposed it
+	By shard.NodeID // the head that proposed it; 0: an operator decided, see Ruling
 	// Stood is for how long the first suspicion had been known to By.
 	Stood uint64
 	// Suspicions are those that were believed then, at most MaxSuspicions. Without any it was planned: a node joined at the tail, took

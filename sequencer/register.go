@@ -36,6 +36,7 @@ const (
 	cmdReconfigure = 1
 	cmdActivated   = 2
 	cmdRecruit     = 3
+	cmdAdopt       = 8
 )
 
 // Reconfigure encodes the command that decides c as the successor of epoch c.Epoch-1: a
@@ -63,6 +64,7 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 	var learner shard.NodeID
 	var why Reason
 	var outcome Outcome
+	var ruled shard.Chain
 	switch kind {
 	case cmdReconfigure:
 		why = decodeReason(d)
@@ -70,6 +72,8 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 		outcome = decodeOutcome(d)
 	case cmdRecruit:
 		learner = shard.NodeID(d.Uint64())
+	case cmdAdopt:
+		why, ruled = decodeReason(d), d.Chain()
 	}
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("register command: %w", err)
@@ -88,9 +92,9 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 		if c.Epoch != newest.Epoch+1 {
 			return r, nil
 		}
-		next := r.with(append(slices.Clone(r.Chain), c), r.Activated, r.Learner)
-		next.Decisions = remember(r.Decisions, Decision{Configuration: c, Reason: why})
-		return next, nil
+		return r.decide(c, why), nil
+	case cmdAdopt:
+		return r.adopt(ruled, why), nil
 	case cmdActivated:
 		if d, ok := r.Chain.At(c.Epoch); !ok || !d.Equal(c) || c.Epoch <= r.Activated {
 			return r, nil
@@ -105,6 +109,13 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 		return r.with(r.Chain, r.Activated, learner), nil
 	}
 	return nil, fmt.Errorf("register command of unknown kind %d", kind)
+}
+
+// decide is the register with the next configuration.
+func (r *Register) decide(c shard.Configuration, why Reason) *Register {
+	next := r.with(append(slices.Clone(r.Chain), c), r.Activated, r.Learner)
+	next.Decisions = remember(r.Decisions, Decision{Configuration: c, Reason: why})
+	return next
 }
 
 // with is a register that holds this, and the same decisions. Who has become a member learns no more.

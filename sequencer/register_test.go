@@ -34,6 +34,13 @@ func TestRegisterApply(t *testing.T) {
 		{"a learner that is a member", &Register{Chain: chainOf(1, "ab"), Activated: 1, Learner: id("c")}, Recruit(configuration(1, "ab"), id("b")), "1(ab) activated 1 learner c", false},
 		{"a learner that becomes a member", &Register{Chain: chainOf(1, "ab"), Activated: 1, Learner: id("c")}, Reconfigure(configuration(2, "abc"), Reason{}), "1(ab),2(abc) activated 1", true},
 		{"a learner of a shard that shrinks", &Register{Chain: chainOf(1, "ab"), Activated: 1, Learner: id("c")}, Reconfigure(configuration(2, "a"), Reason{}), "1(ab),2(a) activated 1 learner c", true},
+		{"a ruling", &Register{Chain: chainOf(1, "abc"), Activated: 1}, Adopt(ruling(1, "abc", "bc")), "1(abc),2(bc) activated 1", true},
+		{"a ruling upon what was pending", &Register{Chain: chainOf(1, "abc", "ab"), Activated: 1}, Adopt(ruling(1, "abc", "ab", "b")), "1(abc),2(ab),3(b) activated 1", true},
+		{"a ruling from where all were ACTIVE later", &Register{Chain: chainOf(1, "abc", "ab"), Activated: 1}, Adopt(ruling(2, "ab", "b")), "1(abc),2(ab),3(b) activated 1", true},
+		{"a ruling where the register went another way", &Register{Chain: chainOf(1, "abc", "ac"), Activated: 1}, Adopt(ruling(1, "abc", "ab", "b")), "1(abc),2(ac) activated 1", false},
+		{"a ruling that the register is beyond", &Register{Chain: chainOf(2, "ab", "b"), Activated: 2}, Adopt(ruling(1, "abc", "ab")), "2(ab),3(b) activated 2", false},
+		{"a ruling that leaves out an epoch", &Register{Chain: chainOf(1, "abc"), Activated: 1}, Adopt(ruling(3, "ab", "b")), "1(abc) activated 1", false},
+		{"a learner that is ruled to be a member", &Register{Chain: chainOf(1, "ab"), Activated: 1, Learner: id("c")}, Adopt(ruling(1, "ab", "abc", "bc")), "1(ab),2(abc),3(bc) activated 1", true},
 		{"ACTIVE, another one of that epoch", &Register{Chain: chainOf(1, "abc", "bc"), Activated: 1}, Activated(configuration(2, "ab"), Outcome{}), "1(abc),2(bc) activated 1", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

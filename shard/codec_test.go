@@ -57,6 +57,9 @@ func recordKinds() []Record {
 		{Shard: 1, Kind: RecordActivate, Epoch: 1},
 		{Shard: 1, Kind: RecordState, Chain: chainOf(3, "abc"), Epoch: 3, Lineage: lineage, Cut: MaxSeqno, Hash: math.MaxUint64},
 		{Shard: 1, Kind: RecordState, Chain: chainOf(1, "a")},
+		{Shard: 1, Kind: RecordState, Chain: chainOf(1, "a"), Ruling: Ruling{At: 3}},
+		{Shard: 1, Kind: RecordRuling, Ruling: Ruling{At: math.MaxUint64, Chain: chainOf(3, "abc", "a")}},
+		{Shard: 1, Kind: RecordRuling, Ruling: Ruling{At: 5}},
 	}
 }
 

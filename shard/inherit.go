@@ -84,7 +84,7 @@ func (r *Replica) answerWedge(a wedgeAsk) {
 	}
 	r.send(Message{
 		Kind: MsgWedged, To: a.from, Number: a.number, State: r.State(), Active: active,
-		Last: r.durable, Lineage: r.stored.Lineage, Chain: r.stored.Chain,
+		Last: r.durable, Lineage: r.stored.Lineage, Chain: r.stored.Chain, Ruling: r.stored.openRuling(),
 	})
 }
 
@@ -142,7 +142,7 @@ func (r *Replica) offer(m Message) {
 		}
 		r.send(Message{
 			Kind: MsgInherit, To: m.From, Link: r.down.link(), Lineage: r.stored.Lineage,
-			Cut: cut, Hash: hash, Last: base, Entries: entries,
+			Cut: cut, Hash: hash, Last: base, Entries: entries, Ruling: r.stored.openRuling(),
 		})
 		if next > base {
 			return

@@ -145,6 +145,7 @@ type Message struct {
 	Data     []byte
 	Sum      uint64 // of Data
 	Done     bool   // nothing comes after Data
+	Ruling   Ruling // MsgWedged, MsgInherit: the one that the sender holds about the next shard
 }
 
 // Trace tells to which trace the entry at a position belongs. See Request.Trace.
@@ -190,6 +191,9 @@ func (m *Message) Valid() error {
 		return fail("%d durations: want at most %d", len(m.Took), MaxMembers)
 	}
 	if err := m.Lineage.Valid(); err != nil {
+		return fail("%v", err)
+	}
+	if err := m.Ruling.Valid(); err != nil {
 		return fail("%v", err)
 	}
 	if len(m.Chain) > 0 {

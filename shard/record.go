@@ -26,6 +26,8 @@ const (
 	// like an activation, but it makes nothing active. Without a lineage it gives up the history, for
 	// a snapshot to come; the next one then begins the history at its Cut, which the contents hold.
 	RecordFollow RecordKind = 5
+	// RecordRuling is what an operator decided about the next shard, or that it is carried out.
+	RecordRuling RecordKind = 6
 )
 
 // Record is one thing a replica wants durable. A record is durable whole or not
@@ -41,6 +43,7 @@ type Record struct {
 	Cut     Seqno   // RecordActivate, RecordFollow: entries above it go, before the inherited come; RecordState: the last entry
 	Hash    uint64  // RecordActivate, RecordState, RecordFollow: of the history up to Cut
 	Entries []Entry // RecordActivate, RecordFollow: the inherited entries above Cut
+	Ruling  Ruling  // RecordRuling, RecordState
 }
 
 // AppendRecord encodes r.
@@ -69,6 +72,9 @@ func AppendRecord(b []byte, r Record) []byte {
 		b = AppendLineage(b, r.Lineage)
 		b = binary.AppendUvarint(b, uint64(r.Cut))
 		b = binary.BigEndian.AppendUint64(b, r.Hash)
+		b = AppendRuling(b, r.Ruling)
+	case RecordRuling:
+		b = AppendRuling(b, r.Ruling)
 	}
 	return b
 }
@@ -100,6 +106,9 @@ func DecodeRecord(b []byte) (Record, error) {
 		r.Epoch = Epoch(d.Uvarint())
 		r.Lineage = d.Lineage()
 		r.Cut, r.Hash = Seqno(d.Uvarint()), d.Uint64()
+		r.Ruling = d.Ruling()
+	case RecordRuling:
+		r.Ruling = d.Ruling()
 	default:
 		d.Fail(fmt.Errorf("unknown kind %d", r.Kind))
 	}
@@ -134,6 +143,8 @@ type Stored struct {
 	Hash  uint64
 	// Entries are those above Start, without gaps.
 	Entries []Entry
+	// Ruling is what an operator decided about the next shard.
+	Ruling Ruling
 }
 
 // Void reports whether the replica has no history: it has not begun to learn, or gave up what it had for a
@@ -159,7 +170,7 @@ func (s *Stored) StateRecord() Record {
 	hash, _ := s.HashAt(s.Last())
 	return Record{
 		Shard: s.Chain.Newest().Shard, Kind: RecordState,
-		Chain: s.Chain, Epoch: s.Active, Lineage: s.Lineage, Cut: s.Last(), Hash: hash,
+		Chain: s.Chain, Epoch: s.Active, Lineage: s.Lineage, Cut: s.Last(), Hash: hash, Ruling: s.Ruling,
 	}
 }
 
@@ -191,7 +202,9 @@ func (s *Stored) Replay(r Record) error {
 		} else if hash, _ := s.HashAt(s.Last()); s.Last() != r.Cut || hash != r.Hash {
 			return fmt.Errorf("shard %d: history ends at %d where the next segment continues from %d", r.Shard, s.Last(), r.Cut)
 		}
-		s.Chain, s.Active, s.Lineage = r.Chain, r.Epoch, r.Lineage
+		s.Chain, s.Active, s.Lineage, s.Ruling = r.Chain, r.Epoch, r.Lineage, r.Ruling
+	case RecordRuling:
+		s.Ruling = r.Ruling
 	default:
 		return fmt.Errorf("shard %d: record of unknown kind %d", r.Shard, r.Kind)
 	}

@@ -58,6 +58,7 @@ func TestStoredReplay(t *testing.T) {
 		{name: "a segment that continues", records: append(append([]Record{state}, records(old)...), continued(old[3])), last: 4, active: 1, promise: 1},
 		{name: "a segment that begins later", records: append([]Record{continued(old[1])}, records(old[2:])...), start: 2, last: 4, active: 1, promise: 1},
 
+		{name: "a ruling", records: []Record{state, {Shard: 1, Kind: RecordRuling, Ruling: Ruling{At: 5, Chain: chainOf(3, "ab")}}}, active: 1, promise: 1},
 		{name: "a gap", records: []Record{state, {Shard: 1, Kind: RecordEntry, Entry: old[1]}}, err: "does not continue"},
 		{name: "the same entry twice", records: append(append([]Record{state}, records(old)...), records(old[3:])...), err: "does not continue"},
 		{name: "another history", records: append([]Record{state}, records(history(1, 0, 77, 1))...), err: "does not continue"},
@@ -93,7 +94,7 @@ func TestStoredReplay(t *testing.T) {
 				t.Fatal(err)
 			}
 			h, _ := s.HashAt(s.Last())
-			if again.Last() != s.Last() || again.Hash != h || again.Active != s.Active || !reflect.DeepEqual(again.Chain, s.Chain) || !reflect.DeepEqual(again.Lineage, s.Lineage) {
+			if again.Last() != s.Last() || again.Hash != h || again.Active != s.Active || !reflect.DeepEqual(again.Chain, s.Chain) || !reflect.DeepEqual(again.Lineage, s.Lineage) || !reflect.DeepEqual(again.Ruling, s.Ruling) {
 				t.Errorf("from its state record: %+v, want %+v", again, s)
 			}
 		})

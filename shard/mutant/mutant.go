@@ -56,6 +56,10 @@ const (
 	MoveWedgesFirst
 	PlacedEverywhere
 
+	RulingIgnoresPending
+	RulingNotHeld
+	RulingForgotten
+
 	ReadWithoutFence
 	ReadJoinsFence
 	UnsyncedVouches

@@ -58,6 +58,10 @@ var All = []Description{
 	{MoveWedgesFirst, "move-wedges-first", "6.2", "a member that is to be replaced leaves before the node that takes its place has caught up"},
 	{PlacedEverywhere, "placed-everywhere", "10.1", "a shard grows onto a node that is in every other shard"},
 
+	{RulingIgnoresPending, "ruling-ignores-pending", "10", "an operator's ruling leaves out a decision that is in the sequencer's history and not known to be persistent"},
+	{RulingNotHeld, "ruling-not-held", "10", "a head that holds an operator's ruling goes on proposing by itself"},
+	{RulingForgotten, "ruling-forgotten", "10", "an operator's ruling does not go along with the history that it is about"},
+
 	{ReadWithoutFence, "read-without-fence", "7.1", "a read is served without a fence"},
 	{ReadJoinsFence, "read-joins-fence", "7.2", "a read joins a fence that was asked before it arrived"},
 	{UnsyncedVouches, "unsynced-vouches", "7.1", "an unsynced replica answers fences"},

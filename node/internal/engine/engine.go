@@ -31,6 +31,9 @@ type engine struct {
 	enforcer  *sequencer.Enforcer
 	recruiter *sequencer.Recruiter
 	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
+	appliedTo shard.Seqno // up to where the register is known
+	frozen    frozen
+	adopted   shard.Epoch // the last epoch in which this head proposed to adopt a ruling
 
 	ticks    int
 	suspects []shard.NodeID // as they were reported last
@@ -59,6 +62,7 @@ func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer
 		}, numbers),
 		idle: map[shard.SessionID]idleSince{},
 	}
+	e.appliedTo, _ = replica.Uncommitted()
 	e.enforcer.Follow(register)
 	e.follow()
 	return e
@@ -66,6 +70,12 @@ func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer
 
 // step takes a message for this replica, or for its office as a sequencer.
 func (e *engine) step(m shard.Message) {
+	if m.Shard == e.id {
+		if e.closed(m) {
+			return
+		}
+		e.hold(m.Ruling)
+	}
 	switch m.Kind {
 	case shard.MsgWedged:
 		if m.Shard == e.id {
@@ -160,7 +170,7 @@ func (e *engine) report(m shard.Message) {
 // propose decides a successor of the next shard's configuration where suspicion calls for it, if this is the
 // head. It takes effect when the command is applied, here and elsewhere.
 func (e *engine) propose() {
-	if !e.replica.Leads() {
+	if !e.replica.Leads() || e.waits() {
 		return
 	}
 	c, ok := e.proposer.Propose(e.register, e.host.hears)
@@ -176,7 +186,7 @@ func (e *engine) propose() {
 // complete records the next shard's newest configuration as ACTIVE at all its members.
 func (e *engine) complete() {
 	c, ok := e.enforcer.Complete()
-	if ok && c.Epoch > e.completed && e.replica.Leads() && e.replica.Propose(sequencer.Activated(c, e.outcome())) {
+	if ok && c.Epoch > e.completed && !e.waits() && e.replica.Leads() && e.replica.Propose(sequencer.Activated(c, e.outcome())) {
 		e.completed = c.Epoch
 	}
 }
@@ -184,6 +194,7 @@ func (e *engine) complete() {
 // applied takes the position up to which the history is applied, and the register there.
 func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
 	e.replica.Applied(seqno)
+	e.appliedTo = seqno
 	if register == e.register {
 		return
 	}
@@ -208,6 +219,7 @@ func (e *engine) tick() {
 	}
 	e.suspect()
 	e.proposer.Tick()
+	e.adopt()
 	e.propose()
 	e.recruit()
 	if e.member() {
@@ -219,7 +231,7 @@ func (e *engine) tick() {
 
 // recruit looks for a node that can take the place of one that the next shard has lost, if this is the head.
 func (e *engine) recruit() {
-	if !e.replica.Leads() {
+	if !e.replica.Leads() || e.waits() {
 		return
 	}
 	e.recruiter.Reason = e.reason()

@@ -404,7 +404,7 @@ func (w *world) history(n *node, of shard.ID) {
 			continue
 		}
 		for _, d := range s.Register.Decisions {
-			reason := "grown"
+			reason := map[bool]string{true: "an operator", false: "grown"}[d.By == 0]
 			for i, x := range d.Suspicions {
 				reason = map[bool]string{true: "", false: reason + ", "}[i == 0] + fmt.Sprintf("%s suspects %s, silent %d", name(x.By), name(x.Of), x.Silent)
 				if x.By == x.Of {
@@ -415,7 +415,11 @@ func (w *world) history(n *node, of shard.ID) {
 			if d.Active {
 				outcome = fmt.Sprintf("base %d, persisted %d, wedge %d, inherit %d, all active %d", d.Base, d.Persisted, d.Wedge, d.Inherit, d.AllActive)
 			}
-			w.logf("%s: at %d by %s: %s; %s", describe(d.Configuration), d.At, name(d.By), reason, outcome)
+			by := "nobody"
+			if d.By != 0 {
+				by = name(d.By)
+			}
+			w.logf("%s: at %d by %s: %s; %s", describe(d.Configuration), d.At, by, reason, outcome)
 		}
 	}
 }

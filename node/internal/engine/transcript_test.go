@@ -26,6 +26,8 @@ import (
 //	leave a                     it hands over; `left a` tells whether it has
 //	lost a bc                   a has evidence that b and c have failed
 //	sessions a shard=1          a is told of its sessions
+//	recover lost=cd [shard=1] [at=N] [from=rule] [until=freeze|rule] [only=a]   the operator's ruling, from a step up to a step, which only some nodes
+//	                            have to hold; at names the attempt, 1 where it is left out
 //	messages on|off             every message is shown
 //	state [a]
 //	history a shard=1           the decisions that a remembers; a tick takes 10000 µs there, and what follows from it nothing
@@ -118,6 +120,8 @@ func (w *world) command(td *datadriven.TestData) {
 		n.host.Sessions(shard.ID(s), n.machines[shard.ID(s)].Sessions())
 	case "history":
 		w.history(n, shard.ID(s))
+	case "recover":
+		w.recover(td, shard.ID(s))
 	case "messages":
 		w.verbose = args[0].Key == "on"
 	case "state":

@@ -550,7 +550,11 @@ type Message struct {
 	Done bool `protobuf:"varint,24,opt,name=done,proto3" json:"done,omitempty"`
 	// Durations in microseconds that nothing depends on; at most 64. Of a report: for how long each of the suspects had been silent,
 	// 0 where there is evidence that it failed. Of an ACTIVE head's WEDGED: choosing the history, then becoming ACTIVE.
-	Took          []uint64 `protobuf:"fixed64,25,rep,packed,name=took,proto3" json:"took,omitempty"`
+	Took []uint64 `protobuf:"fixed64,25,rep,packed,name=took,proto3" json:"took,omitempty"`
+	// When an operator ruled about the next shard, and the configurations of that shard that he ruled to be decided, as in chain:
+	// the sender holds that ruling, and so must who takes its history. Without a ruling both are left out.
+	RuledAt       uint64                `protobuf:"varint,26,opt,name=ruled_at,json=ruledAt,proto3" json:"ruled_at,omitempty"`
+	Ruling        []*kvpb.Configuration `protobuf:"bytes,27,rep,name=ruling,proto3" json:"ruling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -760,6 +764,20 @@ func (x *Message) GetTook() []uint64 {
 	return nil
 }
 
+func (x *Message) GetRuledAt() uint64 {
+	if x != nil {
+		return x.RuledAt
+	}
+	return 0
+}
+
+func (x *Message) GetRuling() []*kvpb.Configuration {
+	if x != nil {
+		return x.Ruling
+	}
+	return nil
+}
+
 // Trace tells to which trace an entry belongs.
 type Trace struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -891,7 +909,7 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\bIAmAlive\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x04R\x04boot\x12\x12\n" +
 	"\x04tick\x18\x02 \x01(\x04R\x04tick\x12,\n" +
-	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xe8\b\n" +
+	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xba\t\n" +
 	"\aMessage\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.ringward.peer.v1.Message.KindR\x04kind\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x14\n" +
@@ -919,7 +937,9 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\x04data\x18\x16 \x01(\fR\x04data\x12\x10\n" +
 	"\x03sum\x18\x17 \x01(\x06R\x03sum\x12\x12\n" +
 	"\x04done\x18\x18 \x01(\bR\x04done\x12\x12\n" +
-	"\x04took\x18\x19 \x03(\x06R\x04took\"\x9b\x03\n" +
+	"\x04took\x18\x19 \x03(\x06R\x04took\x12\x19\n" +
+	"\bruled_at\x18\x1a \x01(\x04R\aruledAt\x125\n" +
+	"\x06ruling\x18\x1b \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x06ruling\"\x9b\x03\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CONNECT\x10\x01\x12\x12\n" +
@@ -1003,13 +1023,14 @@ var file_internal_peerpb_peer_proto_depIdxs = []int32{
 	9,  // 6: ringward.peer.v1.Message.lineage:type_name -> ringward.peer.v1.View
 	10, // 7: ringward.peer.v1.Message.chain:type_name -> ringward.kv.v1.Configuration
 	8,  // 8: ringward.peer.v1.Message.traces:type_name -> ringward.peer.v1.Trace
-	4,  // 9: ringward.peer.v1.Peer.Stream:input_type -> ringward.peer.v1.PeerBatch
-	3,  // 10: ringward.peer.v1.Peer.Stream:output_type -> ringward.peer.v1.PeerClosed
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	10, // 9: ringward.peer.v1.Message.ruling:type_name -> ringward.kv.v1.Configuration
+	4,  // 10: ringward.peer.v1.Peer.Stream:input_type -> ringward.peer.v1.PeerBatch
+	3,  // 11: ringward.peer.v1.Peer.Stream:output_type -> ringward.peer.v1.PeerClosed
+	11, // [11:12] is the sub-list for method output_type
+	10, // [10:11] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_internal_peerpb_peer_proto_init() }

@@ -57,6 +57,8 @@ const (
 	messageSum        = 23
 	messageDone       = 24
 	messageTook       = 25
+	messageRuledAt    = 26
+	messageRuling     = 27
 
 	traceSeqno  = 1
 	traceParent = 2
@@ -126,6 +128,8 @@ func AppendMessage(b []byte, m *shard.Message) []byte {
 		}
 		b = end(b, list)
 	}
+	b = appendUint(b, messageRuledAt, m.Ruling.At)
+	b = appendChain(b, messageRuling, m.Ruling.Chain)
 	return end(b, start)
 }
 
@@ -238,6 +242,12 @@ func (r *reader) message(m *shard.Message, traffic shard.Traffic) {
 			m.Done = in.bool()
 		case messageTook:
 			m.Took = in.fixedList(m.Took)
+		case messageRuledAt:
+			m.Ruling.At = in.uint()
+		case messageRuling:
+			if m.Ruling.Chain = append(m.Ruling.Chain, in.configuration()); len(m.Ruling.Chain) > shard.MaxChain {
+				in.fail(fmt.Errorf("ruling of more than %d configurations", shard.MaxChain))
+			}
 		default:
 			in.skip(num)
 		}

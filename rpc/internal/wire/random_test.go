@@ -90,6 +90,7 @@ func (s source) message() shard.Message {
 		State: shard.Active, Synced: true, Unknown: true, Active: 1 + shard.Epoch(s.number()>>1),
 		Base: 1 + shard.Seqno(s.number()>>2), Last: 1 + shard.Seqno(s.number()>>2), Cut: 1 + shard.Seqno(s.number()>>2),
 		Commit: 1 + shard.Seqno(s.number()>>2), Hash: s.Uint64() | 1, Chain: s.chain(id, epoch, 1),
+		Ruling: shard.Ruling{At: s.number() | 1, Chain: s.chain(1+shard.ID(s.IntN(1<<20)), epoch, 2)},
 	}
 	at := shard.View{Epoch: 1, Seqno: 1}
 	for range 1 + s.IntN(5) {

@@ -310,8 +310,26 @@ func (c *Checker) extend(t *truth, it item) {
 		c.fail(5, t.id, 0, "persistent entry %d: %v", t.history.last(), err)
 		return
 	}
-	if decided != nil {
-		c.truth(decided.shard).decide(*decided)
+	for _, conf := range decided {
+		c.decides("the register", conf)
+	}
+}
+
+// Rules tells that an operator's ruling is in force: its configurations count as decided.
+func (c *Checker) Rules(chain shard.Chain) {
+	for _, conf := range foreignChain(chain) {
+		c.decides("an operator", conf)
+	}
+}
+
+// decides takes a decision into the truth. What an operator ruled comes to be in the register later.
+func (c *Checker) decides(who string, conf configuration) {
+	t := c.truth(conf.shard)
+	switch d := t.configuration(conf.epoch); {
+	case d != nil && !d.equal(conf):
+		c.fail(1, t.id, 0, "%s decides epoch %d with members %v, and decided is %v", who, conf.epoch, conf.members, d.members)
+	case d == nil:
+		t.decide(conf)
 	}
 }
 

@@ -61,6 +61,8 @@ type record struct {
 	items   entries // these, as they stand in the history
 	kept    uint64  // of kind recordFollow: how much of the history before it stays
 	again   bool    // of kind recordFollow: it changes nothing
+	ruledAt uint64  // of kinds recordRuling, recordState: when an operator ruled about the next shard
+	ruling  []configuration
 }
 
 // promise is the newest epoch of the chain.
@@ -69,6 +71,7 @@ func (r *record) promise() uint64 { return r.chain[len(r.chain)-1].epoch }
 // equal reports whether two records say the same.
 func (r *record) equal(o *record) bool {
 	return r.kind == o.kind && r.shard == o.shard && r.epoch == o.epoch && r.cut == o.cut &&
+		r.ruledAt == o.ruledAt && slices.EqualFunc(r.ruling, o.ruling, configuration.equal) &&
 		slices.Equal(r.lineage, o.lineage) && slices.EqualFunc(r.chain, o.chain, configuration.equal) && slices.EqualFunc(r.entries, o.entries, entry.equal)
 }
 
@@ -78,6 +81,7 @@ const (
 	recordActivate = 3
 	recordState    = 4
 	recordFollow   = 5
+	recordRuling   = 6
 )
 
 // configuration is one decision.
@@ -125,7 +129,11 @@ func decodeRecord(b []byte) (record, error) {
 		r.fixed() // the hash is the business of those who rely on it
 		if rec.kind != recordState {
 			r.list(func() { rec.entries = append(rec.entries, r.entry(r.string())) })
+		} else {
+			r.ruling(&rec)
 		}
+	case recordRuling:
+		r.ruling(&rec)
 	default:
 		return rec, fmt.Errorf("%w: record of kind %d", errMalformed, rec.kind)
 	}
@@ -133,6 +141,19 @@ func decodeRecord(b []byte) (record, error) {
 		return rec, fmt.Errorf("%w: record of kind %d", errMalformed, rec.kind)
 	}
 	return rec, nil
+}
+
+// ruling reads when it was made, and a byte that says whether a chain follows.
+func (r *reader) ruling(rec *record) {
+	rec.ruledAt = r.number()
+	switch r.octet() {
+	case 0:
+	case 1:
+		rec.ruling = r.chain()
+		r.bad = r.bad || len(rec.ruling) == 0
+	default:
+		r.bad = true
+	}
 }
 
 // entry reads epoch (8), seqno (8), hash (8), command.

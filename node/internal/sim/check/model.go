@@ -74,14 +74,14 @@ func newModel(next configuration) *model {
 	return m
 }
 
-// apply carries out the command of entry seqno. If it decides a configuration, that is returned.
-func (m *model) apply(seqno uint64, b []byte) (outcome, *configuration, error) {
+// apply carries out the command of entry seqno. The configurations that it decides are returned.
+func (m *model) apply(seqno uint64, b []byte) (outcome, []configuration, error) {
 	c, err := decodeCommand(b)
 	if err != nil {
 		return outcome{}, nil, err
 	}
 	r := result{status: statusOK}
-	var decided *configuration
+	var decided []configuration
 	switch c.kind {
 	case commandPut, commandDelete:
 		r = m.write(seqno, c)
@@ -183,13 +183,15 @@ func (m *model) setSession(id uint64, s *session) {
 	}
 }
 
-// configure carries out a register command: one byte, 1 to decide, 2 to record as activated and 3 to name a learner, and
-// the configuration; then come why it is decided, how it came out, or the learner in 8 bytes.
-func (m *model) configure(b []byte) (*configuration, error) {
+// configure carries out a register command: one byte, 1 to decide, 2 to record as activated, 3 to name a learner and 8 to adopt what an
+// operator decided, and the configuration; then come why it is decided, how it came out, the learner in 8 bytes, or why and the
+// operator's chain, which ends with the configuration.
+func (m *model) configure(b []byte) ([]configuration, error) {
 	r := &reader{b: b}
 	kind, c := r.octet(), r.configuration()
 	learner := uint64(0)
 	var more []uint64
+	var ruled []configuration
 	switch kind {
 	case 1:
 		more = r.reason()
@@ -197,24 +199,23 @@ func (m *model) configure(b []byte) (*configuration, error) {
 		more = r.outcome()
 	case 3:
 		learner = r.fixed()
+	case 8:
+		more = r.reason()
+		ruled = r.chain()
 	}
 	newest := m.chain[len(m.chain)-1]
-	if r.bad || len(r.b) > 0 || kind < 1 || kind > 3 || c.shard != newest.shard {
+	if r.bad || len(r.b) > 0 || kind < 1 || kind > 3 && kind != 8 || c.shard != newest.shard {
 		return nil, fmt.Errorf("%w: register command", errMalformed)
 	}
 	if kind == 1 {
 		if c.epoch != newest.epoch+1 {
 			return nil, nil
 		}
-		m.chain = append(m.chain, c)
-		m.decisions = append(m.decisions, decision{configuration: c, reason: more})
-		if len(m.decisions) > mostDecisions {
-			m.decisions = m.decisions[1:]
-		}
-		if slices.Contains(c.members, m.learner) {
-			m.learner = 0
-		}
-		return &c, nil
+		m.decide(c, more)
+		return []configuration{c}, nil
+	}
+	if kind == 8 {
+		return m.adopt(c, ruled, more), nil
 	}
 	if kind == 3 {
 		if newest.equal(c) && !slices.Contains(c.members, learner) {
@@ -234,6 +235,46 @@ func (m *model) configure(b []byte) (*configuration, error) {
 		}
 	}
 	return nil, nil
+}
+
+// decide appends a configuration to the register.
+func (m *model) decide(c configuration, why []uint64) {
+	m.chain = append(m.chain, c)
+	m.decisions = append(m.decisions, decision{configuration: c, reason: why})
+	if len(m.decisions) > mostDecisions {
+		m.decisions = m.decisions[1:]
+	}
+	if slices.Contains(c.members, m.learner) {
+		m.learner = 0
+	}
+}
+
+// adopt takes what an operator decided into the register, all of it or nothing: where it contradicts what is there, or leaves an epoch
+// out, it does nothing. What is there already is the operator's from then on.
+func (m *model) adopt(last configuration, ruled []configuration, why []uint64) (decided []configuration) {
+	newest := m.chain[len(m.chain)-1].epoch
+	for _, c := range ruled {
+		for _, d := range m.chain {
+			if c.epoch == d.epoch && !c.equal(d) {
+				return nil
+			}
+		}
+		if c.epoch > newest+uint64(len(decided)) {
+			if c.epoch > newest+uint64(len(decided))+1 {
+				return nil
+			}
+			decided = append(decided, c)
+		}
+	}
+	if n := len(m.decisions); last.epoch == newest && n > 0 {
+		reason := slices.Clone(m.decisions[n-1].reason)
+		reason[0], reason[1] = why[0], 0
+		m.decisions[n-1].reason = reason
+	}
+	for _, c := range decided {
+		m.decide(c, why)
+	}
+	return decided
 }
 
 func keyDigest(key []byte, v versioned) uint64 {

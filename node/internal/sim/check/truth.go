@@ -34,7 +34,8 @@ func newTruth(conf, next shard.Configuration) *truth {
 
 // foreignRecord takes a record over as numbers and bytes.
 func foreignRecord(r *shard.Record) (rec record, ok bool) {
-	rec = record{kind: byte(r.Kind), shard: uint64(r.Shard), chain: foreignChain(r.Chain), epoch: uint64(r.Epoch), cut: uint64(r.Cut)}
+	rec = record{kind: byte(r.Kind), shard: uint64(r.Shard), chain: foreignChain(r.Chain), epoch: uint64(r.Epoch), cut: uint64(r.Cut),
+		ruledAt: r.Ruling.At, ruling: foreignChain(r.Ruling.Chain)}
 	for _, v := range r.Lineage {
 		rec.lineage = append(rec.lineage, view{uint64(v.Epoch), uint64(v.Seqno)})
 	}
@@ -116,7 +117,7 @@ func (t *truth) persistentBelow(epoch uint64) uint64 {
 }
 
 // extend adds the next persistent entry, and returns what it decides.
-func (t *truth) extend(it item) (*configuration, error) {
+func (t *truth) extend(it item) ([]configuration, error) {
 	t.history = append(t.history, it)
 	o, decided, err := t.model.apply(t.history.last(), it.command)
 	if err != nil {
