@@ -27,6 +27,8 @@ const (
 type backend struct {
 	submit func(q shard.Request, hops int, traceparent string, answer func(shard.Result))
 
+	recover func(Recovery) (sequencer.Witness, error)
+
 	mu      sync.Mutex
 	genesis *sequencer.Genesis
 	drains  bool
@@ -101,6 +103,10 @@ func (b *backend) Remove(n shard.NodeID) error {
 
 func (b *backend) History(of shard.ID) []*adminpb.Decision {
 	return []*adminpb.Decision{{Configuration: &kvpb.Configuration{Shard: uint32(of), Epoch: 2}}}
+}
+
+func (b *backend) Recover(_ context.Context, r Recovery) (sequencer.Witness, error) {
+	return b.recover(r)
 }
 
 func (b *backend) Receive(_ shard.NodeID, messages []shard.Message) { b.received <- messages }

@@ -75,6 +75,8 @@ type Admin interface {
 	// Drain and Remove do as the calls of that name; an error that wraps ErrPrecondition is about the state of the cluster.
 	Drain(drains bool) error
 	Remove(node shard.NodeID) error
+	// Recover takes one step of an operator's ruling, or says why the node must not. It answers once that is durable.
+	Recover(ctx context.Context, r Recovery) (sequencer.Witness, error)
 }
 
 // Receiver takes what other nodes of the cluster send. Its methods are called from the streams'

@@ -80,6 +80,66 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_adminpb_admin_proto_rawDescGZIP(), []int{0}
 }
 
+// RecoverStep is one step of a ruling.
+type RecoverStep int32
+
+const (
+	RecoverStep_RECOVER_STEP_UNSPECIFIED RecoverStep = 0
+	// The node tells what it knows.
+	RecoverStep_RECOVER_STEP_LOOK RecoverStep = 1
+	// The node's replica of the shard that sequences `shard` takes nothing in until it has the ruling, for 30 seconds at most.
+	RecoverStep_RECOVER_STEP_FREEZE RecoverStep = 2
+	// That replica holds the ruling durably, if it is still frozen by the same attempt.
+	RecoverStep_RECOVER_STEP_HOLD RecoverStep = 3
+	// The ruling is held by all who have to: the node acts on it.
+	RecoverStep_RECOVER_STEP_ENFORCE RecoverStep = 4
+)
+
+// Enum value maps for RecoverStep.
+var (
+	RecoverStep_name = map[int32]string{
+		0: "RECOVER_STEP_UNSPECIFIED",
+		1: "RECOVER_STEP_LOOK",
+		2: "RECOVER_STEP_FREEZE",
+		3: "RECOVER_STEP_HOLD",
+		4: "RECOVER_STEP_ENFORCE",
+	}
+	RecoverStep_value = map[string]int32{
+		"RECOVER_STEP_UNSPECIFIED": 0,
+		"RECOVER_STEP_LOOK":        1,
+		"RECOVER_STEP_FREEZE":      2,
+		"RECOVER_STEP_HOLD":        3,
+		"RECOVER_STEP_ENFORCE":     4,
+	}
+)
+
+func (x RecoverStep) Enum() *RecoverStep {
+	p := new(RecoverStep)
+	*p = x
+	return p
+}
+
+func (x RecoverStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RecoverStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_adminpb_admin_proto_enumTypes[1].Descriptor()
+}
+
+func (RecoverStep) Type() protoreflect.EnumType {
+	return &file_adminpb_admin_proto_enumTypes[1]
+}
+
+func (x RecoverStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RecoverStep.Descriptor instead.
+func (RecoverStep) EnumDescriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{1}
+}
+
 // DrainRequest says whether the node should drain.
 type DrainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -727,7 +787,7 @@ type Decision struct {
 	Configuration *kvpb.Configuration    `protobuf:"bytes,1,opt,name=configuration,proto3" json:"configuration,omitempty"`
 	// When it was proposed, since 1970, by the clock of `by`.
 	AtUs uint64 `protobuf:"varint,2,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
-	// The node that proposed it, as the head of the shard that sequences.
+	// The node that proposed it, as the head of the shard that sequences; 0: an operator ruled so.
 	By uint64 `protobuf:"fixed64,3,opt,name=by,proto3" json:"by,omitempty"`
 	// For how long the first suspicion had been known there.
 	StoodUs uint64 `protobuf:"varint,4,opt,name=stood_us,json=stoodUs,proto3" json:"stood_us,omitempty"`
@@ -1185,6 +1245,311 @@ func (x *Peer) GetDrains() bool {
 	return false
 }
 
+// RecoverRequest asks for one step.
+type RecoverRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Step  RecoverStep            `protobuf:"varint,1,opt,name=step,proto3,enum=ringward.admin.v1.RecoverStep" json:"step,omitempty"`
+	// Names the attempt of an operator: microseconds since 1970 by his clock. Of two the later counts. 0 only with LOOK.
+	Attempt uint64 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The shard that is ruled on; 0 only with LOOK.
+	Shard uint32 `protobuf:"varint,3,opt,name=shard,proto3" json:"shard,omitempty"`
+	// The nodes that never return, as the operator states. One that is named refuses every step.
+	Lost []uint64 `protobuf:"fixed64,4,rep,packed,name=lost,proto3" json:"lost,omitempty"`
+	// With HOLD and ENFORCE: the configurations of the shard, consecutive epochs, oldest first, of which the last is the ruling.
+	Ruling        []*kvpb.Configuration `protobuf:"bytes,5,rep,name=ruling,proto3" json:"ruling,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverRequest) Reset() {
+	*x = RecoverRequest{}
+	mi := &file_adminpb_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverRequest) ProtoMessage() {}
+
+func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
+func (*RecoverRequest) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RecoverRequest) GetStep() RecoverStep {
+	if x != nil {
+		return x.Step
+	}
+	return RecoverStep_RECOVER_STEP_UNSPECIFIED
+}
+
+func (x *RecoverRequest) GetAttempt() uint64 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *RecoverRequest) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *RecoverRequest) GetLost() []uint64 {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetRuling() []*kvpb.Configuration {
+	if x != nil {
+		return x.Ruling
+	}
+	return nil
+}
+
+// RecoverResponse tells what the node knows, with LOOK; it is empty otherwise.
+type RecoverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Node  uint64                 `protobuf:"fixed64,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The newest that it has heard of each shard, in the order of the ring.
+	Known []*ConfigurationChain `protobuf:"bytes,2,rep,name=known,proto3" json:"known,omitempty"`
+	// What its replicas say, in rising order of shards.
+	Replicas []*Testimony `protobuf:"bytes,3,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	// Other nodes that it has heard of lately.
+	Heard         []uint64 `protobuf:"fixed64,4,rep,packed,name=heard,proto3" json:"heard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverResponse) Reset() {
+	*x = RecoverResponse{}
+	mi := &file_adminpb_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverResponse) ProtoMessage() {}
+
+func (x *RecoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverResponse.ProtoReflect.Descriptor instead.
+func (*RecoverResponse) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RecoverResponse) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *RecoverResponse) GetKnown() []*ConfigurationChain {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
+func (x *RecoverResponse) GetReplicas() []*Testimony {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+func (x *RecoverResponse) GetHeard() []uint64 {
+	if x != nil {
+		return x.Heard
+	}
+	return nil
+}
+
+// ConfigurationChain is decided configurations of one shard, consecutive epochs, oldest first.
+type ConfigurationChain struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Configurations []*kvpb.Configuration  `protobuf:"bytes,1,rep,name=configurations,proto3" json:"configurations,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ConfigurationChain) Reset() {
+	*x = ConfigurationChain{}
+	mi := &file_adminpb_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigurationChain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigurationChain) ProtoMessage() {}
+
+func (x *ConfigurationChain) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigurationChain.ProtoReflect.Descriptor instead.
+func (*ConfigurationChain) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ConfigurationChain) GetConfigurations() []*kvpb.Configuration {
+	if x != nil {
+		return x.Configurations
+	}
+	return nil
+}
+
+// Testimony is what one replica knows that matters to a ruling.
+type Testimony struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of its own shard.
+	Chain *ConfigurationChain `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
+	// The last epoch in which it was ACTIVE; 0: in none yet.
+	Active uint64 `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
+	// The last seqno that is durable.
+	Last uint64 `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
+	// The lineage of its history: epochs and their bases, in pairs.
+	Lineage []uint64 `protobuf:"varint,4,rep,packed,name=lineage,proto3" json:"lineage,omitempty"`
+	// What its register shows of the next shard, and what it would if all of the history here were persistent.
+	Decided  *ConfigurationChain `protobuf:"bytes,5,opt,name=decided,proto3" json:"decided,omitempty"`
+	Foreseen *ConfigurationChain `protobuf:"bytes,6,opt,name=foreseen,proto3" json:"foreseen,omitempty"`
+	// The ruling about the next shard that it holds and has not carried out, and the attempt that made it; absent: none.
+	Ruling        *ConfigurationChain `protobuf:"bytes,7,opt,name=ruling,proto3" json:"ruling,omitempty"`
+	RuledAt       uint64              `protobuf:"varint,8,opt,name=ruled_at,json=ruledAt,proto3" json:"ruled_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Testimony) Reset() {
+	*x = Testimony{}
+	mi := &file_adminpb_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Testimony) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Testimony) ProtoMessage() {}
+
+func (x *Testimony) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Testimony.ProtoReflect.Descriptor instead.
+func (*Testimony) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Testimony) GetChain() *ConfigurationChain {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *Testimony) GetActive() uint64 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *Testimony) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *Testimony) GetLineage() []uint64 {
+	if x != nil {
+		return x.Lineage
+	}
+	return nil
+}
+
+func (x *Testimony) GetDecided() *ConfigurationChain {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+func (x *Testimony) GetForeseen() *ConfigurationChain {
+	if x != nil {
+		return x.Foreseen
+	}
+	return nil
+}
+
+func (x *Testimony) GetRuling() *ConfigurationChain {
+	if x != nil {
+		return x.Ruling
+	}
+	return nil
+}
+
+func (x *Testimony) GetRuledAt() uint64 {
+	if x != nil {
+		return x.RuledAt
+	}
+	return 0
+}
+
 var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
@@ -1278,18 +1643,47 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"heardMsAgo\x88\x01\x01\x12\x12\n" +
 	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x16\n" +
 	"\x06drains\x18\a \x01(\bR\x06drainsB\x0f\n" +
-	"\r_heard_ms_ago*X\n" +
+	"\r_heard_ms_ago\"\xbf\x01\n" +
+	"\x0eRecoverRequest\x122\n" +
+	"\x04step\x18\x01 \x01(\x0e2\x1e.ringward.admin.v1.RecoverStepR\x04step\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x04R\aattempt\x12\x14\n" +
+	"\x05shard\x18\x03 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04lost\x18\x04 \x03(\x06R\x04lost\x125\n" +
+	"\x06ruling\x18\x05 \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x06ruling\"\xb2\x01\n" +
+	"\x0fRecoverResponse\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x06R\x04node\x12;\n" +
+	"\x05known\x18\x02 \x03(\v2%.ringward.admin.v1.ConfigurationChainR\x05known\x128\n" +
+	"\breplicas\x18\x03 \x03(\v2\x1c.ringward.admin.v1.TestimonyR\breplicas\x12\x14\n" +
+	"\x05heard\x18\x04 \x03(\x06R\x05heard\"[\n" +
+	"\x12ConfigurationChain\x12E\n" +
+	"\x0econfigurations\x18\x01 \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x0econfigurations\"\xec\x02\n" +
+	"\tTestimony\x12;\n" +
+	"\x05chain\x18\x01 \x01(\v2%.ringward.admin.v1.ConfigurationChainR\x05chain\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\x04R\x06active\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\x04R\x04last\x12\x18\n" +
+	"\alineage\x18\x04 \x03(\x04R\alineage\x12?\n" +
+	"\adecided\x18\x05 \x01(\v2%.ringward.admin.v1.ConfigurationChainR\adecided\x12A\n" +
+	"\bforeseen\x18\x06 \x01(\v2%.ringward.admin.v1.ConfigurationChainR\bforeseen\x12=\n" +
+	"\x06ruling\x18\a \x01(\v2%.ringward.admin.v1.ConfigurationChainR\x06ruling\x12\x19\n" +
+	"\bruled_at\x18\b \x01(\x04R\aruledAt*X\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTATE_IMMUTABLE\x10\x01\x12\x11\n" +
 	"\rSTATE_PENDING\x10\x02\x12\x10\n" +
-	"\fSTATE_ACTIVE\x10\x032\x8f\x03\n" +
+	"\fSTATE_ACTIVE\x10\x03*\x8c\x01\n" +
+	"\vRecoverStep\x12\x1c\n" +
+	"\x18RECOVER_STEP_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11RECOVER_STEP_LOOK\x10\x01\x12\x17\n" +
+	"\x13RECOVER_STEP_FREEZE\x10\x02\x12\x15\n" +
+	"\x11RECOVER_STEP_HOLD\x10\x03\x12\x18\n" +
+	"\x14RECOVER_STEP_ENFORCE\x10\x042\xe1\x03\n" +
 	"\x05Admin\x12S\n" +
 	"\bIdentity\x12\".ringward.admin.v1.IdentityRequest\x1a#.ringward.admin.v1.IdentityResponse\x12G\n" +
 	"\x04Init\x12\x1e.ringward.admin.v1.InitRequest\x1a\x1f.ringward.admin.v1.InitResponse\x12M\n" +
 	"\x06Status\x12 .ringward.admin.v1.StatusRequest\x1a!.ringward.admin.v1.StatusResponse\x12J\n" +
 	"\x05Drain\x12\x1f.ringward.admin.v1.DrainRequest\x1a .ringward.admin.v1.DrainResponse\x12M\n" +
-	"\x06Remove\x12 .ringward.admin.v1.RemoveRequest\x1a!.ringward.admin.v1.RemoveResponseB*Z(github.com/ringward/ringward/rpc/adminpbb\x06proto3"
+	"\x06Remove\x12 .ringward.admin.v1.RemoveRequest\x1a!.ringward.admin.v1.RemoveResponse\x12P\n" +
+	"\aRecover\x12!.ringward.admin.v1.RecoverRequest\x1a\".ringward.admin.v1.RecoverResponseB*Z(github.com/ringward/ringward/rpc/adminpbb\x06proto3"
 
 var (
 	file_adminpb_admin_proto_rawDescOnce sync.Once
@@ -1303,57 +1697,73 @@ func file_adminpb_admin_proto_rawDescGZIP() []byte {
 	return file_adminpb_admin_proto_rawDescData
 }
 
-var file_adminpb_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_adminpb_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_adminpb_admin_proto_goTypes = []any{
 	(State)(0),                 // 0: ringward.admin.v1.State
-	(*DrainRequest)(nil),       // 1: ringward.admin.v1.DrainRequest
-	(*DrainResponse)(nil),      // 2: ringward.admin.v1.DrainResponse
-	(*RemoveRequest)(nil),      // 3: ringward.admin.v1.RemoveRequest
-	(*RemoveResponse)(nil),     // 4: ringward.admin.v1.RemoveResponse
-	(*IdentityRequest)(nil),    // 5: ringward.admin.v1.IdentityRequest
-	(*IdentityResponse)(nil),   // 6: ringward.admin.v1.IdentityResponse
-	(*Genesis)(nil),            // 7: ringward.admin.v1.Genesis
-	(*InitRequest)(nil),        // 8: ringward.admin.v1.InitRequest
-	(*InitResponse)(nil),       // 9: ringward.admin.v1.InitResponse
-	(*StatusRequest)(nil),      // 10: ringward.admin.v1.StatusRequest
-	(*StatusResponse)(nil),     // 11: ringward.admin.v1.StatusResponse
-	(*Decision)(nil),           // 12: ringward.admin.v1.Decision
-	(*Suspicion)(nil),          // 13: ringward.admin.v1.Suspicion
-	(*Replica)(nil),            // 14: ringward.admin.v1.Replica
-	(*Peer)(nil),               // 15: ringward.admin.v1.Peer
-	(*kvpb.Slice)(nil),         // 16: ringward.kv.v1.Slice
-	(*kvpb.Configuration)(nil), // 17: ringward.kv.v1.Configuration
+	(RecoverStep)(0),           // 1: ringward.admin.v1.RecoverStep
+	(*DrainRequest)(nil),       // 2: ringward.admin.v1.DrainRequest
+	(*DrainResponse)(nil),      // 3: ringward.admin.v1.DrainResponse
+	(*RemoveRequest)(nil),      // 4: ringward.admin.v1.RemoveRequest
+	(*RemoveResponse)(nil),     // 5: ringward.admin.v1.RemoveResponse
+	(*IdentityRequest)(nil),    // 6: ringward.admin.v1.IdentityRequest
+	(*IdentityResponse)(nil),   // 7: ringward.admin.v1.IdentityResponse
+	(*Genesis)(nil),            // 8: ringward.admin.v1.Genesis
+	(*InitRequest)(nil),        // 9: ringward.admin.v1.InitRequest
+	(*InitResponse)(nil),       // 10: ringward.admin.v1.InitResponse
+	(*StatusRequest)(nil),      // 11: ringward.admin.v1.StatusRequest
+	(*StatusResponse)(nil),     // 12: ringward.admin.v1.StatusResponse
+	(*Decision)(nil),           // 13: ringward.admin.v1.Decision
+	(*Suspicion)(nil),          // 14: ringward.admin.v1.Suspicion
+	(*Replica)(nil),            // 15: ringward.admin.v1.Replica
+	(*Peer)(nil),               // 16: ringward.admin.v1.Peer
+	(*RecoverRequest)(nil),     // 17: ringward.admin.v1.RecoverRequest
+	(*RecoverResponse)(nil),    // 18: ringward.admin.v1.RecoverResponse
+	(*ConfigurationChain)(nil), // 19: ringward.admin.v1.ConfigurationChain
+	(*Testimony)(nil),          // 20: ringward.admin.v1.Testimony
+	(*kvpb.Slice)(nil),         // 21: ringward.kv.v1.Slice
+	(*kvpb.Configuration)(nil), // 22: ringward.kv.v1.Configuration
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
-	7,  // 0: ringward.admin.v1.IdentityResponse.genesis:type_name -> ringward.admin.v1.Genesis
-	16, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
-	17, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
-	7,  // 3: ringward.admin.v1.InitRequest.genesis:type_name -> ringward.admin.v1.Genesis
-	6,  // 4: ringward.admin.v1.StatusResponse.identity:type_name -> ringward.admin.v1.IdentityResponse
-	14, // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
-	15, // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
-	12, // 7: ringward.admin.v1.StatusResponse.decisions:type_name -> ringward.admin.v1.Decision
-	17, // 8: ringward.admin.v1.Decision.configuration:type_name -> ringward.kv.v1.Configuration
-	13, // 9: ringward.admin.v1.Decision.suspicions:type_name -> ringward.admin.v1.Suspicion
-	17, // 10: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
+	8,  // 0: ringward.admin.v1.IdentityResponse.genesis:type_name -> ringward.admin.v1.Genesis
+	21, // 1: ringward.admin.v1.Genesis.slices:type_name -> ringward.kv.v1.Slice
+	22, // 2: ringward.admin.v1.Genesis.initial:type_name -> ringward.kv.v1.Configuration
+	8,  // 3: ringward.admin.v1.InitRequest.genesis:type_name -> ringward.admin.v1.Genesis
+	7,  // 4: ringward.admin.v1.StatusResponse.identity:type_name -> ringward.admin.v1.IdentityResponse
+	15, // 5: ringward.admin.v1.StatusResponse.replicas:type_name -> ringward.admin.v1.Replica
+	16, // 6: ringward.admin.v1.StatusResponse.peers:type_name -> ringward.admin.v1.Peer
+	13, // 7: ringward.admin.v1.StatusResponse.decisions:type_name -> ringward.admin.v1.Decision
+	22, // 8: ringward.admin.v1.Decision.configuration:type_name -> ringward.kv.v1.Configuration
+	14, // 9: ringward.admin.v1.Decision.suspicions:type_name -> ringward.admin.v1.Suspicion
+	22, // 10: ringward.admin.v1.Replica.configuration:type_name -> ringward.kv.v1.Configuration
 	0,  // 11: ringward.admin.v1.Replica.state:type_name -> ringward.admin.v1.State
-	17, // 12: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
-	5,  // 13: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
-	8,  // 14: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
-	10, // 15: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
-	1,  // 16: ringward.admin.v1.Admin.Drain:input_type -> ringward.admin.v1.DrainRequest
-	3,  // 17: ringward.admin.v1.Admin.Remove:input_type -> ringward.admin.v1.RemoveRequest
-	6,  // 18: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
-	9,  // 19: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
-	11, // 20: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
-	2,  // 21: ringward.admin.v1.Admin.Drain:output_type -> ringward.admin.v1.DrainResponse
-	4,  // 22: ringward.admin.v1.Admin.Remove:output_type -> ringward.admin.v1.RemoveResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	22, // 12: ringward.admin.v1.Replica.register:type_name -> ringward.kv.v1.Configuration
+	1,  // 13: ringward.admin.v1.RecoverRequest.step:type_name -> ringward.admin.v1.RecoverStep
+	22, // 14: ringward.admin.v1.RecoverRequest.ruling:type_name -> ringward.kv.v1.Configuration
+	19, // 15: ringward.admin.v1.RecoverResponse.known:type_name -> ringward.admin.v1.ConfigurationChain
+	20, // 16: ringward.admin.v1.RecoverResponse.replicas:type_name -> ringward.admin.v1.Testimony
+	22, // 17: ringward.admin.v1.ConfigurationChain.configurations:type_name -> ringward.kv.v1.Configuration
+	19, // 18: ringward.admin.v1.Testimony.chain:type_name -> ringward.admin.v1.ConfigurationChain
+	19, // 19: ringward.admin.v1.Testimony.decided:type_name -> ringward.admin.v1.ConfigurationChain
+	19, // 20: ringward.admin.v1.Testimony.foreseen:type_name -> ringward.admin.v1.ConfigurationChain
+	19, // 21: ringward.admin.v1.Testimony.ruling:type_name -> ringward.admin.v1.ConfigurationChain
+	6,  // 22: ringward.admin.v1.Admin.Identity:input_type -> ringward.admin.v1.IdentityRequest
+	9,  // 23: ringward.admin.v1.Admin.Init:input_type -> ringward.admin.v1.InitRequest
+	11, // 24: ringward.admin.v1.Admin.Status:input_type -> ringward.admin.v1.StatusRequest
+	2,  // 25: ringward.admin.v1.Admin.Drain:input_type -> ringward.admin.v1.DrainRequest
+	4,  // 26: ringward.admin.v1.Admin.Remove:input_type -> ringward.admin.v1.RemoveRequest
+	17, // 27: ringward.admin.v1.Admin.Recover:input_type -> ringward.admin.v1.RecoverRequest
+	7,  // 28: ringward.admin.v1.Admin.Identity:output_type -> ringward.admin.v1.IdentityResponse
+	10, // 29: ringward.admin.v1.Admin.Init:output_type -> ringward.admin.v1.InitResponse
+	12, // 30: ringward.admin.v1.Admin.Status:output_type -> ringward.admin.v1.StatusResponse
+	3,  // 31: ringward.admin.v1.Admin.Drain:output_type -> ringward.admin.v1.DrainResponse
+	5,  // 32: ringward.admin.v1.Admin.Remove:output_type -> ringward.admin.v1.RemoveResponse
+	18, // 33: ringward.admin.v1.Admin.Recover:output_type -> ringward.admin.v1.RecoverResponse
+	28, // [28:34] is the sub-list for method output_type
+	22, // [22:28] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_adminpb_admin_proto_init() }
@@ -1368,8 +1778,8 @@ func file_adminpb_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_adminpb_admin_proto_rawDesc), len(file_adminpb_admin_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   15,
+			NumEnums:      2,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	Admin_Status_FullMethodName   = "/ringward.admin.v1.Admin/Status"
 	Admin_Drain_FullMethodName    = "/ringward.admin.v1.Admin/Drain"
 	Admin_Remove_FullMethodName   = "/ringward.admin.v1.Admin/Remove"
+	Admin_Recover_FullMethodName  = "/ringward.admin.v1.Admin/Recover"
 )
 
 // AdminClient is the client API for Admin service.
@@ -52,6 +53,10 @@ type AdminClient interface {
 	// Remove makes the node refuse another one, or give up itself, for ever: durably, and so will all whom it meets. FAILED_PRECONDITION
 	// where it knows the other as a member of a shard, INVALID_ARGUMENT for no node.
 	Remove(ctx context.Context, in *RemoveRequest, opts ...grpc.CallOption) (*RemoveResponse, error)
+	// Recover is the node's part in an operator's ruling about a shard whose successor the ring cannot decide, since every shard has lost
+	// a member for good. It is for programs that keep the order of the steps: see ringward recover. A step that the node
+	// must not take is refused with FAILED_PRECONDITION, and changes nothing.
+	Recover(ctx context.Context, in *RecoverRequest, opts ...grpc.CallOption) (*RecoverResponse, error)
 }
 
 type adminClient struct {
@@ -112,6 +117,16 @@ func (c *adminClient) Remove(ctx context.Context, in *RemoveRequest, opts ...grp
 	return out, nil
 }
 
+func (c *adminClient) Recover(ctx context.Context, in *RecoverRequest, opts ...grpc.CallOption) (*RecoverResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecoverResponse)
+	err := c.cc.Invoke(ctx, Admin_Recover_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServer is the server API for Admin service.
 // All implementations must embed UnimplementedAdminServer
 // for forward compatibility.
@@ -136,6 +151,10 @@ type AdminServer interface {
 	// Remove makes the node refuse another one, or give up itself, for ever: durably, and so will all whom it meets. FAILED_PRECONDITION
 	// where it knows the other as a member of a shard, INVALID_ARGUMENT for no node.
 	Remove(context.Context, *RemoveRequest) (*RemoveResponse, error)
+	// Recover is the node's part in an operator's ruling about a shard whose successor the ring cannot decide, since every shard has lost
+	// a member for good. It is for programs that keep the order of the steps: see ringward recover. A step that the node
+	// must not take is refused with FAILED_PRECONDITION, and changes nothing.
+	Recover(context.Context, *RecoverRequest) (*RecoverResponse, error)
 	mustEmbedUnimplementedAdminServer()
 }
 
@@ -160,6 +179,9 @@ func (UnimplementedAdminServer) Drain(context.Context, *DrainRequest) (*DrainRes
 }
 func (UnimplementedAdminServer) Remove(context.Context, *RemoveRequest) (*RemoveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Remove not implemented")
+}
+func (UnimplementedAdminServer) Recover(context.Context, *RecoverRequest) (*RecoverResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recover not implemented")
 }
 func (UnimplementedAdminServer) mustEmbedUnimplementedAdminServer() {}
 func (UnimplementedAdminServer) testEmbeddedByValue()               {}
@@ -272,6 +294,24 @@ func _Admin_Remove_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Admin_Recover_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecoverRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).Recover(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_Recover_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).Recover(ctx, req.(*RecoverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Admin_ServiceDesc is the grpc.ServiceDesc for Admin service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -298,6 +338,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Remove",
 			Handler:    _Admin_Remove_Handler,
+		},
+		{
+			MethodName: "Recover",
+			Handler:    _Admin_Recover_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -238,6 +238,11 @@ func (c *Cluster) ringward(ctx context.Context, args ...string) (string, error) 
 	return stdout.String(), err
 }
 
+// Verb runs a verb of the program against the cluster, and returns what it wrote.
+func (c *Cluster) Verb(ctx context.Context, args ...string) (string, error) {
+	return c.ringward(ctx, append(args, "--endpoints", strings.Join(c.Endpoints(), ","))...)
+}
+
 // environmentMutant is the variable that names the bug a node has, in a build that knows it.
 const environmentMutant = "RINGWARD_MUTANT"
 

@@ -69,7 +69,8 @@ type decisionView struct {
 	Epoch   uint64       `json:"epoch"`
 	Members []ringMember `json:"members"` // chain order, head first
 	// Reason is "init" for the first configuration, of which nothing else is known; "suspicion"; "leave", where members wanted to;
-	// "growth" by the last member; "move", where it takes another's place; "lowered", where there are too few nodes for so many members.
+	// "growth" by the last member; "move", where it takes another's place; "lowered", where there are too few nodes for so many members;
+	// "operator", who ruled so with ringward recover.
 	Reason     string          `json:"reason"`
 	Gone       []ringMember    `json:"gone,omitempty"` // members of the one before; not known of the oldest
 	At         *time.Time      `json:"at,omitempty"`   // by the clock of DecidedBy; absent: not known
@@ -162,6 +163,10 @@ func (k *known) decision(d *adminpb.Decision, before []ringMember) decisionView 
 		at := time.UnixMicro(int64(d.AtUs)).UTC()
 		v.At = &at
 	}
+	if d.By == 0 {
+		v.Reason, v.DecidedBy = "operator", nil
+		return v
+	}
 	for _, m := range before {
 		if !slices.Contains(v.Members, m) {
 			v.Gone = append(v.Gone, m)
@@ -221,6 +226,8 @@ func (d decisionView) why() string {
 		return fmt.Sprintf("%s takes the place of %s", tail, chainOf(d.Gone))
 	case "lowered":
 		return chainOf(d.Gone) + " goes: too few nodes"
+	case "operator":
+		return "operator: recover"
 	case "init":
 		return d.Reason
 	}

@@ -9,6 +9,7 @@
 //	ringward history  tells how a shard's configurations came about
 //	ringward drain    moves everything off a node
 //	ringward member   lists the nodes of the cluster, or removes one
+//	ringward recover  decides where the ring cannot, since every shard has lost a member for good
 //	ringward sim      lives through simulated clusters with everything that can go wrong
 //	ringward version  names this build
 //

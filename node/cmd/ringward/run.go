@@ -124,7 +124,8 @@ func (c *command) root() *cobra.Command {
 
 	root.AddCommand(c.nodeVerb(), c.initVerb(), c.devVerb(),
 		c.getVerb(), c.putVerb(), c.deleteVerb(), c.casVerb(),
-		c.statusVerb(), c.ringVerb(), c.historyVerb(), c.drainVerb(), c.memberVerb(), c.simVerb(), c.versionVerb())
+		c.statusVerb(), c.ringVerb(), c.historyVerb(), c.drainVerb(), c.memberVerb(), c.recoverVerb(),
+		c.simVerb(), c.versionVerb())
 	return root
 }
 

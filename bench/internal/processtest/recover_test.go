@@ -1,0 +1,121 @@
+package processtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/rpc/client"
+)
+
+// halves finds nodes of which each shard has a member, and not all of them.
+func halves(t *testing.T, c *cluster.Cluster) (half []*cluster.Node) {
+	t.Helper()
+	shards := map[uint32][]int{} // places of the members
+	for i, n := range c.Nodes() {
+		s, err := n.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range s.GetReplicas() {
+			id := r.GetConfiguration().GetShard()
+			shards[id] = append(shards[id], i)
+		}
+	}
+	for set := range 1 << len(c.Nodes()) {
+		in := func(i int) bool { return set>>i&1 == 1 }
+		out := func(i int) bool { return !in(i) }
+		fits := true
+		for _, members := range shards {
+			fits = fits && slices.ContainsFunc(members, in) && slices.ContainsFunc(members, out)
+		}
+		if fits {
+			for i, n := range c.Nodes() {
+				if in(i) {
+					half = append(half, n)
+				}
+			}
+			return half
+		}
+	}
+	t.Fatalf("no set of nodes takes a member from each shard, and not all: %v", shards)
+	return nil
+}
+
+// TestRecover loses a member of every shard at once, for good: none can be repaired before an operator decides one.
+func TestRecover(t *testing.T) {
+	// A proxy takes the evidence away, so that they are noticed together.
+	c := start(t, cluster.Options{Nodes: 4, Shards: 4, Replicas: 2, SuspectAfter: 2 * time.Second, Links: true, Settings: []string{"--regrow-after", "1s"}})
+	lost := halves(t, c)
+	var names []string
+	for _, n := range lost {
+		names = append(names, n.Name)
+	}
+	all := strings.Join(names, ",")
+	cl, err := client.Open(t.Context(), c.Endpoints(), client.WithTimeout(patience))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	for i := range 100 {
+		if _, err := cl.Put(t.Context(), fmt.Sprint("key-", i), fmt.Append(nil, "value-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// recovers runs the verb, again while a node that has just died counts as heard of lately.
+	recovers := func(want string, fails bool, args ...string) {
+		t.Helper()
+		for began := time.Now(); ; {
+			out, err := c.Verb(t.Context(), append([]string{"recover"}, args...)...)
+			text := out + fmt.Sprint(err)
+			if strings.Contains(text, want) && (err != nil) == fails {
+				return
+			}
+			if !strings.Contains(text, "hears of it") || time.Since(began) > patience {
+				t.Fatalf("recover %v: %v\n%s\nwant %q, and that it fails: %v", args, err, out, want, fails)
+			}
+		}
+	}
+	recovers("is named as lost, and answers", true, "--lost", all)
+	for _, n := range lost {
+		if err := n.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	recovers("neither answers nor is named as lost", true, "--lost", names[0])
+	recovers("Nothing was changed. With --yes-they-never-return", false, "--lost", all)
+	recovers(`"stuck": true`, false, "--lost", all, "-o", "json")
+	recovers("What is lost: nothing that was acknowledged", false, "--lost", all, "--yes-they-never-return")
+	awaitActive(t, c)
+	recovers("there is nothing to recover", true, "--lost", all, "--yes-they-never-return")
+	for i := range 100 {
+		key, want := fmt.Sprint("key-", i), fmt.Sprint("value-", i)
+		if got, err := cl.Get(t.Context(), key); err != nil || string(got.Data) != want {
+			t.Fatalf("%s is %q, %v; want %q", key, got.Data, err, want)
+		}
+		if _, err := cl.Put(t.Context(), key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ruled := 0
+	for id := range 4 {
+		out, err := c.Verb(t.Context(), "history", fmt.Sprint(id+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ruled += strings.Count(out, "operator: recover")
+	}
+	if ruled != 1 {
+		t.Errorf("%d decisions are remembered as an operator's, want 1", ruled)
+	}
+	// Who comes back all the same is taken for one that was removed.
+	for _, n := range lost {
+		if err := n.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	(&growing{Cluster: c, t: t}).awaitStrength()
+}
