@@ -103,7 +103,7 @@ type Witness struct {
 type Condition uint8
 
 const (
-	// Whole: no lost node is a member of its newest configuration.
+	// Whole: no lost node is a member of its newest configuration, and a member knows that, or is told by those who sequence it.
 	Whole Condition = iota
 	// Damaged: it lost members, and the others have all that was acknowledged.
 	Damaged
@@ -210,7 +210,7 @@ func (x *Examination) find(id shard.ID, decided shard.Chain) (Finding, error) {
 	for _, t := range x.replicas[id] {
 		answers[t.Node] = wedge.Answer{Active: t.Active, Last: t.Last, Lineage: t.Lineage}
 	}
-	if len(f.Lost) == 0 && inheritable(decided, answers) {
+	if len(f.Lost) == 0 && inheritable(decided, answers) && x.told(id, f.Newest) {
 		return f, nil
 	}
 	if err := x.foresee(id, &f); err != nil {
@@ -251,6 +251,16 @@ func (x *Examination) foresee(id shard.ID, f *Finding) error {
 		}
 	}
 	return nil
+}
+
+// told reports whether a member of a shard's newest configuration knows of it, or somebody who sequences the shard and will tell. Others
+// may have heard of it from a node that is lost, and keep that to themselves.
+func (x *Examination) told(id shard.ID, newest shard.Configuration) bool {
+	return slices.ContainsFunc(x.replicas[id], func(t Testimony) bool {
+		return newest.Has(t.Node) && t.Chain.Newest().Epoch >= newest.Epoch
+	}) || slices.ContainsFunc(x.replicas[x.Ring.Sequencer(id)], func(t Testimony) bool {
+		return t.Chain.Newest().Has(t.Node) && t.Decided.Newest().Epoch >= newest.Epoch
+	})
 }
 
 // inheritable reports whether the members of the newest configuration have all that was persistent, or can get it.

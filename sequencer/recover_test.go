@@ -72,6 +72,7 @@ func TestExamine(t *testing.T) {
 	heard.Heard = ids("d")
 	held := saw(1, "a", 1, 5, "ab", "cd", "cd")
 	held.Replicas[0].Ruling = shard.Ruling{At: 1, Chain: chainOf(1, "cd", "c")}
+	bystander := Witness{Node: id("g"), Known: []shard.Chain{{{Shard: 1, Epoch: 1, Members: ids("ab")}, {Shard: 1, Epoch: 2, Members: ids("a")}}}}
 	told := saw(3, "e", 1, 5, "ef", "ab", "ab")
 	told.Known = []shard.Chain{chainOf(1, "cd")}
 	for _, c := range []struct {
@@ -88,6 +89,7 @@ func TestExamine(t *testing.T) {
 		{"one who is heard of", "bdf", but(heard), 0, "", "node 0000000000000004 is named as lost, and node 0000000000000001 hears of it"},
 		{"one is missing", "bd", healthy, 0, "", "node 0000000000000006 of shard 3 neither answers nor is named as lost"},
 		{"a shard that is whole", "bd", append(but(), saw(3, "f", 1, 5, "ef", "ab", "ab")), 0, "", "nothing to recover"},
+		{"a decision that only a bystander has heard of", "bdf", append(but(), bystander), 1, "1(ab),2(a)", ""},
 		{"one that is gone", "abdf", healthy[1:], 3, "1(ef),2(e)", ""},
 		{"two that are gone", "abcdf", []Witness{told}, 0, "", "shard 3 cannot be decided: shard 2, which kept its register, is gone"},
 		{"one of which nobody knows", "abcdf", healthy[2:], 0, "", "no node knows of shard 2"},

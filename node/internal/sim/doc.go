@@ -49,6 +49,7 @@
 //	hand-over                a node leaves its chains, and stops some time later, whether or not it has left them all
 //	drain                    a node wants to hold nothing, for a while or to the end
 //	lose                     at the end nodes go for good: dead, with a hung disk, or cut off
+//	ruin                     so many of them that no shard is whole; an operator rules, and restarts nodes while he does (operator.go)
 //
 // The families named at-… wait for a moment at which faults tell most, and then do one of many things to the replica it is
 // about, or to those around it (aim.go): a head that became ACTIVE (at-activated), a wedge answered (at-wedged), a replica named
@@ -61,7 +62,7 @@
 // before a crash (it looks like a torn write; here the node counts as lost), a node of which the cluster did not know from the beginning, memory that runs out.
 //
 // The rooms: plan.go (what the seed decides first), world.go (the queue, the end), stuck.go (who waits for whom), node.go (a process),
-// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, leaving.go, aim.go, plots.go,
+// disk.go and what it drives, model.go and contents.go or production.go on package crashfs, diskfaults.go, transfer.go (snapshots), network.go, swarm.go (which kinds of faults there are), faults.go, clocks.go, partitions.go, suspicion.go, leaving.go, aim.go, plots.go, operator.go,
 // clients.go, client.go and call.go, trace.go, run.go (what a caller sees), campaign.go and figures.go (many seeds), repair.go (an experiment of another kind: how repairs go in rings of any size), minimize.go and skip.go
 // (fewer faults), rare.go and its like (which rare states were reached).
 package sim

@@ -216,6 +216,7 @@ func (f *faults) end() {
 	}
 	f.w.calmAt = f.w.now
 	f.lose()
+	f.ruin()
 	for _, n := range f.w.nodes {
 		n.repair()
 		if n.up && n.leaving && !n.lost {
@@ -269,6 +270,45 @@ func (f *faults) lose() {
 	}
 }
 
+// ruin takes more nodes away for good, in some of the runs: each shard keeps a member, and perhaps none keeps all. An operator
+// says so, and acts.
+func (f *faults) ruin() {
+	r := f.random
+	if !chance(r, f.w.plan.faults[Ruin]) {
+		return
+	}
+	for _, i := range r.Perm(len(f.w.nodes)) {
+		n := f.w.nodes[i]
+		goes, cut := chance(r, 0.7), chance(r, 0.3)
+		if !goes || n.lost {
+			continue
+		}
+		n.lost = true
+		survives, _ := f.left()
+		if n.lost = f.happens(Ruin, survives); !n.lost {
+			continue
+		}
+		if cut {
+			f.w.trace.note(n, 0, "is cut off for good")
+			for _, o := range f.w.nodes {
+				f.w.network.part(bothWays(n.id, o.id))
+			}
+			continue
+		}
+		f.w.trace.note(n, 0, "is lost")
+		if n.up {
+			n.crash()
+		}
+	}
+	for _, n := range f.w.nodes {
+		if n.lost && n.up && n.disk.stalledTo == forEver {
+			n.crash() // he switches it off: it must not be heard of
+		}
+	}
+	f.w.operator = &operator{w: f.w, random: rand.New(rand.NewPCG(r.Uint64(), 0))}
+	f.w.operator.begin()
+}
+
 // forEver is later than any run ends.
 const forEver moment = 1 << 60
 
@@ -276,7 +316,12 @@ const forEver moment = 1 << 60
 // configuration, and somebody who has its history, and one shard has all, to begin the repair with. A decision does not count that nobody left knows of: it
 // may be persistent, and the one whose word would show it lost.
 func (f *faults) repairable() bool {
-	whole := false
+	survives, whole := f.left()
+	return survives && whole
+}
+
+// left says whether every shard has somebody left who has its history, and whether one shard has all its members.
+func (f *faults) left() (survives, whole bool) {
 	for _, c := range f.w.genesis.Initial {
 		epoch, members := f.w.check.Newest(c.Shard)
 		left, known := 0, false
@@ -287,9 +332,9 @@ func (f *faults) repairable() bool {
 			}
 		}
 		if left == 0 || !f.w.check.Held(c.Shard, func(n shard.NodeID) bool { return !f.w.node(n).lost }) {
-			return false
+			return false, false
 		}
 		whole = whole || left == len(members) && known
 	}
-	return whole
+	return true, whole
 }

@@ -30,6 +30,8 @@ const (
 	wholeRing
 	lateActivated
 	chainOfOne
+	ruled
+	ruledUponPending
 	// Wedges.
 	wedgePending
 	wedgeUnsynced
@@ -129,6 +131,8 @@ var rareStates = [Rares]struct{ name, what string }{
 	wholeRing:           {"whole-ring", "all shards of a ring of three or more are reconfigured at the same time"},
 	lateActivated:       {"late-activated", "a configuration is recorded as ACTIVE after its successor was decided"},
 	chainOfOne:          {"chain-of-one", "a read is served by a configuration of one member that had more before"},
+	ruled:               {"ruled", "an operator decides, since every shard has lost a member for good"},
+	ruledUponPending:    {"ruled-upon-pending", "what an operator decides continues a decision that is not known to be persistent"},
 	wedgePending:        {"wedge-pending", "a wedge finds a PENDING replica"},
 	wedgeUnsynced:       {"wedge-unsynced", "a wedge finds an ACTIVE replica that is not synced"},
 	wedgeActivating:     {"wedge-activating", "a wedge comes while the activation is on its way to the disk"},

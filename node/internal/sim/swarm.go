@@ -59,6 +59,7 @@ const (
 	Evidence
 	HandOver
 	Drain
+	Ruin
 	Families // how many there are
 )
 
@@ -114,6 +115,7 @@ var families = [Families]struct {
 	Evidence:     {"evidence", 1},
 	HandOver:     {"hand-over", 30},
 	Drain:        {"drain", 20},
+	Ruin:         {"ruin", 1},
 }
 
 // tempers are families by common theme, for ParseFamilies.

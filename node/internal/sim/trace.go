@@ -200,6 +200,8 @@ func writeRecord(b *strings.Builder, r *shard.Record) {
 		fmt.Fprintf(b, " activation of epoch %d, cut at %d and %d entries, lineage %v", r.Epoch, r.Cut, len(r.Entries), []shard.View(r.Lineage))
 	case shard.RecordFollow:
 		fmt.Fprintf(b, " following, cut at %d and %d entries, lineage %v", r.Cut, len(r.Entries), []shard.View(r.Lineage))
+	case shard.RecordRuling:
+		fmt.Fprintf(b, " ruling of attempt %d, up to epoch %d", r.Ruling.At, r.Ruling.Chain.Newest().Epoch)
 	case shard.RecordState:
 		fmt.Fprintf(b, " state: promise %d, active %d, last %d", r.Chain.Newest().Epoch, r.Epoch, r.Cut)
 	}

@@ -37,6 +37,7 @@ type world struct {
 	beyond      bool   // what was lost is more than a ring can do without
 	done        bool
 	failure     *Failure
+	operator    *operator // nil: nobody rules where the ring cannot decide
 }
 
 // sources are the randomness, apart for each part, so that a change in one disturbs the others little.
@@ -116,6 +117,7 @@ func (w *world) run() {
 func (w *world) watch() {
 	ended := w.ended()
 	unfinished, why := w.unfinished()
+	owes := w.operator != nil && w.operator.owes()
 	within := w.plan.calmWithin
 	if w.settledOnce = w.settledOnce || ended; w.settledOnce {
 		within = w.plan.fullWithin // chains are growing
@@ -124,8 +126,11 @@ func (w *world) watch() {
 	case ended && unfinished == 0:
 		w.check.Ends()
 		w.end()
-	case w.now <= w.calmAt+within:
+	case w.now <= w.calmAt+within || w.operator.works():
 		w.after(tick, w.watch)
+	case owes:
+		id, stuck := w.unsettled()
+		w.fail(check.Liveness, id, "%v after the last repair, and %d attempts of an operator, not everything has ended.\n%s", w.now-w.calmAt, w.operator.attempts, stuck)
 	case !w.faults.repairable():
 		// A decision that was under way left a shard to lost members: it is stuck by design (section 6.1).
 		w.beyond = true
