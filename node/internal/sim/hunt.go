@@ -61,6 +61,10 @@ var traps = map[mutant.Mutant]trap{
 	mutant.NoWalkBack:             {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
 	mutant.CutAtLength:            {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
 
+	mutant.RulingIgnoresPending: onRuins,
+	mutant.RulingNotHeld:        onRuins,
+	mutant.RulingForgotten:      {test: "TestTranscripts/recover_given_along", pkg: "node/internal/engine"},
+
 	mutant.FailedSyncRetried:   onDisk,
 	mutant.SegmentNotSynced:    onDisk,
 	mutant.NamesNotSynced:      onDisk,
@@ -71,6 +75,10 @@ var traps = map[mutant.Mutant]trap{
 
 // onDisk brings out what only production's store can do wrong.
 var onDisk = trap{swarm: "disks,crash,crash-all,crash-at-turn"}
+
+// onRuins brings out what goes wrong where an operator rules. That a ruling does not go along with a history matters only where somebody comes to
+// have that history, and to lead, before the register shows the ruling, who had no part in it.
+var onRuins = trap{swarm: "ruin,crash,reset,at-proposed,at-decided,false-report"}
 
 // Run hunts them all. The error says which survived, or why the hunt ended.
 func (h Hunt) Run(ctx context.Context) ([]Kill, error) {
