@@ -92,7 +92,7 @@ func (h *Host) Freeze(of shard.ID, at uint64) error {
 
 // Rule makes the replica that sequences a shard hold a ruling, if it is frozen by that attempt.
 func (h *Host) Rule(g shard.Ruling) error {
-	if err := g.Valid(); err != nil {
+	if err := whole(g); err != nil {
 		return err
 	}
 	of := g.Chain.Newest().Shard
@@ -108,6 +108,14 @@ func (h *Host) Rule(g shard.Ruling) error {
 	return nil
 }
 
+// whole reports what an operator's ruling lacks.
+func whole(g shard.Ruling) error {
+	if !g.Open() {
+		return fmt.Errorf("ruling of attempt %d without a chain of configurations", g.At)
+	}
+	return g.Valid()
+}
+
 // Holds reports whether the ruling of an attempt about a shard is durable at this node, if it sequences the shard.
 func (h *Host) Holds(of shard.ID, at uint64) bool {
 	e := h.engines[h.opt.Genesis.Ring.Sequencer(of)]
@@ -120,7 +128,7 @@ func (h *Host) Holds(of shard.ID, at uint64) bool {
 
 // Enforce takes a ruling that is in force.
 func (h *Host) Enforce(g shard.Ruling) error {
-	if err := g.Valid(); err != nil {
+	if err := whole(g); err != nil {
 		return err
 	}
 	newest := g.Chain.Newest()

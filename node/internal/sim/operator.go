@@ -153,8 +153,10 @@ func (o *operator) owes() (owes bool) {
 	}
 	for i, f := range o.last.Findings {
 		id := o.last.Ring[i].Shard
-		_, members := o.w.check.Newest(id)
-		if !slices.ContainsFunc(members, func(m shard.NodeID) bool { return !o.w.ready(m, id) }) {
+		epoch, members := o.w.check.Newest(id)
+		known := slices.ContainsFunc(o.living(), func(n shard.NodeID) bool { return o.w.check.Promised(n, id) == epoch })
+		// A decision that nobody left knows of changes nothing.
+		if !known || !slices.ContainsFunc(members, func(m shard.NodeID) bool { return !o.w.ready(m, id) }) {
 			o.active[id] = true
 		}
 		owes = owes || f.Condition != sequencer.Gone && !f.Stuck && !o.active[id]

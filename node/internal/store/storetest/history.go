@@ -87,6 +87,15 @@ func (h *History) Again(applied shard.Seqno) shard.Record {
 	return h.add(r)
 }
 
+// Rule is the record of a ruling about another shard; without members, that it is carried out.
+func (h *History) Rule(at uint64, of shard.ID, members ...shard.NodeID) shard.Record {
+	r := shard.Record{Shard: h.Shard, Kind: shard.RecordRuling, Ruling: shard.Ruling{At: at}}
+	if len(members) > 0 {
+		r.Ruling.Chain = shard.Chain{{Shard: of, Epoch: 2, Members: members}}
+	}
+	return h.add(r)
+}
+
 // GiveUp is the record that gives up the history, for a snapshot to come.
 func (h *History) GiveUp() shard.Record {
 	h.Base = nil

@@ -41,7 +41,9 @@ func testTrim(f *fixture) {
 	f.trim()
 	a, b := f.histories[1], f.histories[2]
 	m := f.machine(1)
-	for range 3 {
+	for round := range 3 {
+		// What is said of a ruling outlasts the segment in which it was said.
+		f.append(b.Rule(uint64(round+1), 3, []shard.NodeID{7, 8}[:round%2]...))
 		f.fill(a, m, trimSize)
 		f.append(b.Put("applied at once"))
 		f.sync()
