@@ -119,3 +119,59 @@ func TestRecover(t *testing.T) {
 	}
 	(&growing{Cluster: c, t: t}).awaitStrength()
 }
+
+// TestRecoverWhatIsLeft loses two of three nodes: one shard is gone with them, and so is the register of another. The third one
+// serves again, with all that was written to it.
+func TestRecoverWhatIsLeft(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 3, Shards: 3, Replicas: 2, SuspectAfter: 2 * time.Second, Links: true})
+	open := func(timeout time.Duration) *client.Client {
+		cl, err := client.Open(t.Context(), c.Endpoints(), client.WithTimeout(timeout))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cl.Close() })
+		return cl
+	}
+	const keys = 12
+	writer := open(patience)
+	for i := range keys {
+		if _, err := writer.Put(t.Context(), fmt.Sprint("key-", i), fmt.Append(nil, "value-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range c.Nodes()[1:] {
+		if err := n.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for began := time.Now(); ; {
+		out, err := c.Verb(t.Context(), "recover", "--lost", "node-2,node-3", "--yes-they-never-return")
+		if err == nil {
+			if !strings.Contains(out, "refuses service for ever") || !strings.Contains(out, "What is lost: what shards ") {
+				t.Errorf("it does not say what is lost:\n%s", out)
+			}
+			break
+		}
+		if !strings.Contains(err.Error(), "hears of it") || time.Since(began) > patience {
+			t.Fatal(err)
+		}
+	}
+	served, reader := 0, open(time.Second)
+	for i := range keys {
+		key, want := fmt.Sprint("key-", i), fmt.Sprint("value-", i)
+		got, err := reader.Get(t.Context(), key)
+		switch {
+		case err != nil:
+			continue
+		case string(got.Data) != want:
+			t.Errorf("%s is %q, want %q", key, got.Data, want)
+		}
+		if _, err := reader.Put(t.Context(), key, nil); err != nil {
+			t.Errorf("%s can be read, and not be written: %v", key, err)
+		}
+		served++
+	}
+	if served == 0 || served == keys {
+		t.Errorf("%d of %d keys are served, want those of one shard of three", served, keys)
+	}
+}
