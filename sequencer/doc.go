@@ -9,7 +9,9 @@
 // off nodes that drain or have more to do than others: a node learns first, and takes a member's place in one decision.
 //
 // Place spreads shards over nodes so that the ring can repair itself: it lives as long as one shard has lost no member,
-// because that shard repairs the next, which repairs the next. Spare, Exchange and Excess keep it so, a step at a time.
+// because that shard repairs the next, which repairs the next. Spare, Exchange and Excess keep it so, a step at a time. Where every
+// shard has lost one for good, an operator rules: recover.go tells what he may decide, and why that makes no two successors of
+// one configuration.
 //
 // All code here is pure: no clock, no thread, no I/O. Time is counted in ticks.
 package sequencer

@@ -204,11 +204,15 @@ func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
 	if register.Chain.Newest().Epoch > before.Epoch {
 		e.decided = e.host.now
 	}
-	if c := register.Chain.Newest(); c.Epoch > before.Epoch && e.member() {
+	c := register.Chain.Newest()
+	if c.Epoch <= before.Epoch {
+		return
+	}
+	if e.member() {
 		e.events = append(e.events, shard.Event{Kind: shard.EventReconfigured, Shard: e.next, Configuration: c})
 		e.out = append(e.out, e.enforcer.Tick()...)
-		e.host.learn(register.Chain)
 	}
+	e.host.learn(register.Chain) // in any case: it may be a member again, and has to know whom to watch
 }
 
 func (e *engine) tick() {

@@ -237,3 +237,16 @@ func TestDurableFindsItsReplica(t *testing.T) {
 		}
 	}
 }
+
+// TestRemovedReplicaLearns: what is applied at a replica that is no member counts all the same. As a member again it would watch, and
+// suspect, nodes that are none any more.
+func TestRemovedReplicaLearns(t *testing.T) {
+	w := newWorld(t, testOptions(), "ab", "cd")
+	a := w.node(id("a")).host
+	a.Learn(shard.Chain{{Shard: 1, Epoch: 1, Members: ids("ab")}, {Shard: 1, Epoch: 2, Members: ids("b")}})
+	decided := shard.Chain{{Shard: 2, Epoch: 1, Members: ids("cd")}, {Shard: 2, Epoch: 2, Members: ids("c")}}
+	a.Applied(1, 1, &sequencer.Register{Chain: decided, Activated: 1})
+	if e := a.Known(2).Newest().Epoch; e != 2 {
+		t.Errorf("it goes by epoch %d of shard 2, want 2", e)
+	}
+}
