@@ -147,6 +147,7 @@ func TestRecoverWhatIsLeft(t *testing.T) {
 	for began := time.Now(); ; {
 		out, err := c.Verb(t.Context(), "recover", "--lost", "node-2,node-3", "--yes-they-never-return")
 		if err == nil {
+			t.Logf("it says:\n%s", out)
 			if !strings.Contains(out, "refuses service for ever") || !strings.Contains(out, "What is lost: what shards ") {
 				t.Errorf("it does not say what is lost:\n%s", out)
 			}
