@@ -62,7 +62,8 @@ type openSessions struct {
 // sign is a sign of life of a node, or evidence that it has failed.
 type sign struct {
 	node    shard.NodeID
-	stalled int  // for how many ticks its disk has not answered
+	beat    bool // it is a heartbeat
+	stalled int  // for how many ticks its disk has not answered, by its heartbeat
 	lost    bool // it has failed
 }
 

@@ -142,10 +142,13 @@ func (l *loop) signs(signs []sign) {
 	l.lost = l.lost[:0]
 	for _, s := range signs {
 		l.lost = slices.DeleteFunc(l.lost, func(n shard.NodeID) bool { return n == s.node })
-		if s.lost {
+		switch {
+		case s.lost:
 			l.lost = append(l.lost, s.node)
-		} else {
+		case s.beat:
 			l.host.Heard(s.node, s.stalled)
+		default:
+			l.host.Spoke(s.node)
 		}
 	}
 	if len(l.lost) == 0 {

@@ -166,7 +166,7 @@ func (n *Node) Alive(from shard.NodeID, beat rpc.Heartbeat) {
 	if m := n.member.Load(); m != nil {
 		n.metrics.Heartbeat()
 		stalled := int(beat.StorageStalled / m.loop.tick)
-		m.inbox.add(func(x *news) { x.heard = append(x.heard, sign{node: from, stalled: stalled}) })
+		m.inbox.add(func(x *news) { x.heard = append(x.heard, sign{node: from, beat: true, stalled: stalled}) })
 	}
 }
 

@@ -19,6 +19,7 @@ type Detector struct {
 type peer struct {
 	heard     bool // at all
 	last      int  // the tick at which it was heard of
+	stuck     int  // the tick since which its disk has not answered, by its last heartbeat; 0: it has
 	lost      bool // there is evidence that it has failed, and it was not heard of since
 	suspected bool
 	silent    int // for how many ticks it had been when that began; 0: there was evidence
@@ -46,12 +47,28 @@ func (d *Detector) Watch(nodes []shard.NodeID) {
 	maps.DeleteFunc(d.peers, func(n shard.NodeID, _ *peer) bool { return !slices.Contains(nodes, n) })
 }
 
-// Heard notes a sign of life. A node whose disk has not answered for stalled ticks lives, but does not
+// Heard notes a heartbeat. A node whose disk has not answered for stalled ticks lives, but does not
 // advance: it counts as silent for that long.
 func (d *Detector) Heard(n shard.NodeID, stalled int) {
 	if p := d.peers[n]; p != nil {
+		p.stuck = 0
+		if stalled > 0 {
+			p.stuck = max(d.now-stalled, firstTick)
+		}
+		d.Spoke(n)
+	}
+}
+
+// Spoke notes another sign of life. It says nothing of the disk: of that the last heartbeat holds, since a node whose disk hangs
+// goes on to pass messages.
+func (d *Detector) Spoke(n shard.NodeID) {
+	if p := d.peers[n]; p != nil {
 		p.heard, p.lost = true, false
-		p.last = max(p.last, d.now-max(stalled, 0))
+		at := d.now
+		if p.stuck > 0 {
+			at = p.stuck
+		}
+		p.last = max(p.last, at)
 	}
 }
 

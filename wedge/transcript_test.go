@@ -25,7 +25,7 @@ type stage struct {
 //	round self=b chain=(abc,bc)
 //	answer b active=1 last=3 lineage=(1@0) [number=N] [epoch=E] [unknown]
 //	fetched a number=N from=3 count=2
-//	detector patience=4 grace=8, watch ab, heard a [stalled=N], lost a
+//	detector patience=4 grace=8, watch ab, heard a [stalled=N], spoke a, lost a
 //	hears [after=N]                                lately, and after tick N of the detector, which is the transcript's and one
 //	tick [n], late [n]
 func TestTranscripts(t *testing.T) {
@@ -81,6 +81,8 @@ func (s *stage) command(a arguments) string {
 		s.detector.Watch(nodes)
 	case "heard":
 		s.detector.Heard(id(a.first(0)), a.number("stalled", 0))
+	case "spoke":
+		s.detector.Spoke(id(a.first(0)))
 	case "lost":
 		if s.detector.Lost(id(a.first(0))) {
 			return "suspected: " + a.first(0)

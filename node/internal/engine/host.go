@@ -270,8 +270,11 @@ func (h *Host) Filled(id shard.ID, number shard.Number) {
 	}
 }
 
-// Heard notes a sign of life of a node, whose disk has not answered for stalled ticks.
+// Heard notes a heartbeat of a node, whose disk has not answered for stalled ticks.
 func (h *Host) Heard(n shard.NodeID, stalled int) { h.detector.Heard(n, stalled) }
+
+// Spoke notes another sign of life of a node.
+func (h *Host) Spoke(n shard.NodeID) { h.detector.Spoke(n) }
 
 // Lost takes evidence that nodes have failed: they are suspected in this very turn, until they are heard of again.
 func (h *Host) Lost(nodes []shard.NodeID) {

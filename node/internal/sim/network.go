@@ -129,8 +129,9 @@ func (n *network) arrive(l *link, p *packet) {
 	if p.opens {
 		to.take(func() { to.host.Appeared(l.from) })
 	}
+	hears := n.w.now >= to.deafTo
 	if p.message == nil {
-		if n.w.now >= to.deafTo {
+		if hears {
 			to.take(func() { to.host.Heard(l.from, p.stalled) })
 		}
 		return
@@ -143,7 +144,12 @@ func (n *network) arrive(l *link, p *packet) {
 	if len(l.came) > 2*oldPackets {
 		l.came = slices.Delete(l.came, 0, oldPackets)
 	}
-	to.take(func() { to.step(p.sent) })
+	to.take(func() {
+		if hears {
+			to.host.Spoke(l.from)
+		}
+		to.step(p.sent)
+	})
 }
 
 // replay lets some of what a link's broken connections carried arrive once more.
