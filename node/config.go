@@ -36,6 +36,7 @@ type Config struct {
 	SuspectAfter  time.Duration `key:"suspect-after" doc:"silence after which a node is suspected; touches speed, never safety"`
 	RegrowAfter   time.Duration `key:"regrow-after" doc:"time for which a shard waits for a member that it lost before another node takes its place; 0: nobody does, nor does the member come back"`
 	MinReplicas   int           `key:"min-replicas" doc:"members a shard must have for this node, as its head, to take writes; fewer are refused, and reads served; no shard is made smaller by plan"`
+	DiskTimeout   time.Duration `key:"disk-timeout" doc:"time that one operation of the disk, as an fsync, may take: then the disk hangs, and the node stops"`
 	SessionExpiry time.Duration `key:"session-expiry" doc:"idle time after which a client's session ends"`
 
 	MaxKey           Size `key:"max-key" doc:"longest key"`
@@ -67,6 +68,7 @@ func Defaults() Config {
 		SuspectAfter:     time.Second,
 		RegrowAfter:      10 * time.Second,
 		MinReplicas:      1,
+		DiskTimeout:      20 * time.Second,
 		SessionExpiry:    time.Hour,
 		MaxKey:           4 << 10,
 		MaxValue:         1 << 20,
@@ -90,6 +92,7 @@ const (
 	maxName      = 64
 	maxZone      = 32
 	minSuspect   = time.Millisecond
+	minDisk      = 100 * time.Millisecond // a disk that is well may take longer than less
 	maxDuration  = 24 * 365 * time.Hour
 	maxKeyLimit  = 64 << 10
 	maxMessage   = 1 << 30 // gRPC counts in 32 bits
@@ -120,6 +123,7 @@ func (c *Config) Valid() error {
 	between(&p, "suspect-after", c.SuspectAfter, minSuspect, maxDuration)
 	between(&p, "regrow-after", c.RegrowAfter, 0, maxDuration)
 	between(&p, "min-replicas", c.MinReplicas, 1, shard.MaxMembers)
+	between(&p, "disk-timeout", c.DiskTimeout, minDisk, maxDuration)
 	between(&p, "session-expiry", c.SessionExpiry, time.Second, maxDuration)
 
 	between(&p, "max-key", c.MaxKey, 1, maxKeyLimit)

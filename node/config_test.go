@@ -151,6 +151,7 @@ func TestValid(t *testing.T) {
 		{"nobody regrows", func(c *Config) { c.RegrowAfter = 0 }, ""},
 		{"a regrow-after before now", func(c *Config) { c.RegrowAfter = -1 }, "regrow-after: -1ns: want 0s to"},
 		{"no transfer", func(c *Config) { c.TransferRate = 0 }, "transfer-rate: 0B: want 1B to"},
+		{"no disk-timeout", func(c *Config) { c.DiskTimeout = 0 }, "disk-timeout: 0s: want 100ms to"},
 		{"no suspect-after", func(c *Config) { c.SuspectAfter = 999 * time.Microsecond }, "suspect-after: 999µs: want 1ms to"},
 		{"session-expiry", func(c *Config) { c.SessionExpiry = 0 }, "session-expiry: 0s: want 1s to"},
 		{"zone", func(c *Config) { c.Zone = "rack 1" }, `zone: "rack 1": want up to 32 letters`},

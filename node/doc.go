@@ -9,6 +9,7 @@
 //	applier    folds what is persistent into the contents, and answers                   (apply.go)
 //	flusher    makes snapshots durable that were taken in                                (flush.go)
 //	exporter   reads snapshots for other nodes                                           (export.go)
+//	watchdog   stops the node where its disk does not answer                             (disk.go)
 //	adopter    makes a new node part of the cluster that it joins, and ends then         (adopt.go)
 //	streams    per peer and client, in package rpc
 //
@@ -17,6 +18,6 @@
 // engine, and hands out what the engine wants: records to the persister, entries to the successor's stream. When
 // all members have it durable, the entry goes to the applier, which answers the client's stream.
 //
-// A node that sees its disk fail, or an invariant of the protocol broken, stops at once
+// A node that sees its disk fail or hang, or an invariant of the protocol broken, stops at once
 // and says why: nothing it would say after that could be relied on.
 package node

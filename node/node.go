@@ -30,6 +30,7 @@ type Node struct {
 	log       *slog.Logger // of the lines that logs takes
 	logs      *telemetry.Log
 	began     time.Time
+	disk      *watchedDisk
 	store     *store.Disk
 	telemetry *telemetry.Telemetry
 	metrics   *telemetry.Metrics
@@ -57,7 +58,7 @@ type Node struct {
 }
 
 // Start opens the data directory of cfg, which must be valid, and serves. The node runs until Stop, or until
-// its disk fails or it sees an invariant broken: then Done is closed, and Err says why.
+// its disk fails or hangs, or it sees an invariant broken: then Done is closed, and Err says why.
 func Start(ctx context.Context, cfg Config) (*Node, error) { return start(ctx, cfg, vfs.Default) }
 
 // start is Start on any disk.
@@ -77,9 +78,8 @@ func start(ctx context.Context, cfg Config, disk vfs.FS) (_ *Node, err error) {
 		return nil, err
 	}
 	// The disk before the network: what it holds decides who this is.
-	if n.store, err = store.Open(disk, cfg.Dir, store.Options{
-		SegmentSize: int64(cfg.LogSegment), MemTableSize: uint64(cfg.Memtable), CacheSize: int64(cfg.Cache), Logger: n.log,
-	}); err != nil {
+	n.disk = watchDisk(disk, cfg.DiskTimeout, n.fail)
+	if err := n.openStore(); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", absolute(cfg.Dir), err)
 	}
 	n.log = n.log.With("node", n.store.Node())
@@ -87,7 +87,7 @@ func start(ctx context.Context, cfg Config, disk vfs.FS) (_ *Node, err error) {
 		return nil, err
 	}
 	if g := n.store.Genesis(); g != nil {
-		if err := n.join(g); err != nil {
+		if err := n.disk.waitFor(func() error { return n.join(g) }); err != nil {
 			return nil, err
 		}
 	} else if len(cfg.Join) > 0 {
@@ -100,6 +100,22 @@ func start(ctx context.Context, cfg Config, disk vfs.FS) (_ *Node, err error) {
 	})
 	n.log.Info("node is up", "name", cfg.Name, "address", n.address(), "dir", absolute(cfg.Dir), "boot", n.store.Boot(), "cluster", n.cluster())
 	return n, nil
+}
+
+// openStore opens the data directory.
+func (n *Node) openStore() error {
+	opened := make(chan *store.Disk, 1)
+	err := n.disk.waitFor(func() error {
+		s, err := store.Open(n.disk, n.cfg.Dir, store.Options{
+			SegmentSize: int64(n.cfg.LogSegment), MemTableSize: uint64(n.cfg.Memtable), CacheSize: int64(n.cfg.Cache), Logger: n.log,
+		})
+		opened <- s
+		return err
+	})
+	if err == nil {
+		n.store = <-opened
+	}
+	return err
 }
 
 // startNetwork binds the addresses. Nothing is served before Serve.
@@ -178,7 +194,7 @@ func (n *Node) fail(err error) {
 	})
 }
 
-// Stop ends the node: it answers what it can until ctx ends, then breaks off. It returns Err.
+// Stop ends the node: it answers what it can until ctx ends, then breaks off. What waits for a disk that hangs is left behind. It returns Err.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop.Do(func() {
 		n.log.Info("node is stopping")
@@ -213,9 +229,9 @@ func (n *Node) close(ctx context.Context) {
 	if n.gossip != nil {
 		errs = append(errs, n.gossip.Close())
 	}
-	n.running.Wait()
-	if n.store != nil {
-		errs = append(errs, n.store.Close())
+	if n.disk != nil {
+		errs = append(errs, n.disk.waitFor(n.closeStore))
+		n.disk.end()
 	}
 	if n.telemetry != nil {
 		errs = append(errs, n.telemetry.Close(ctx))
@@ -227,6 +243,15 @@ func (n *Node) close(ctx context.Context) {
 		// What cannot be logged any more has nowhere to go.
 		_ = n.logs.Close(ctx)
 	}
+}
+
+// closeStore ends the goroutines, and then what they work on.
+func (n *Node) closeStore() error {
+	n.running.Wait()
+	if n.store == nil {
+		return nil
+	}
+	return n.store.Close()
 }
 
 // goroutine runs f until the node is closed.
@@ -245,13 +270,15 @@ func (n *Node) Init(_ context.Context, g *sequencer.Genesis) error {
 	if has := n.store.Genesis(); has != nil && has.Cluster != g.Cluster {
 		return fmt.Errorf("%w: this node belongs to cluster %s, and cannot begin cluster %s", rpc.ErrOtherGenesis, has.Cluster, g.Cluster)
 	}
-	if err := n.store.Init(g); err != nil {
-		return err
-	}
-	if n.member.Load() != nil {
-		return nil
-	}
-	return n.join(g)
+	return n.disk.waitFor(func() error {
+		if err := n.store.Init(g); err != nil {
+			return err
+		}
+		if n.member.Load() != nil {
+			return nil
+		}
+		return n.join(g)
+	})
 }
 
 func absolute(dir string) string {
