@@ -250,3 +250,53 @@ func TestRemovedReplicaLearns(t *testing.T) {
 		t.Errorf("it goes by epoch %d of shard 2, want 2", e)
 	}
 }
+
+// TestMovesComeToAnEnd: a node that joins gets its share of the shards, one after the other, though all who sequence them look
+// at the same ring at the same tick; and then nothing moves any more.
+func TestMovesComeToAnEnd(t *testing.T) {
+	opt := testOptions()
+	opt.RegrowTicks = 20
+	w := newWorld(t, opt, "ab", "cd", "ab", "cd", "ab", "cd", "ab", "cd")
+	w.join("e")
+	ring := func() []shard.Configuration {
+		all := slices.Clone(w.opt.Genesis.Initial)
+		for _, n := range w.nodes {
+			for i := range all {
+				if c := n.host.Known(all[i].Shard).Newest(); c.Epoch > all[i].Epoch {
+					all[i] = c
+				}
+			}
+		}
+		return all
+	}
+	last, lastAt, moves := ring(), 0, 0
+	for i := range 600 {
+		w.tick()
+		now := ring()
+		for s := range now {
+			if now[s].Epoch > last[s].Epoch {
+				moves++
+				lastAt = i
+			}
+		}
+		if cover := sequencer.Cover(now); cover < 1 {
+			t.Fatalf("tick %d: a node is in every shard: %v", i, now)
+		}
+		for _, n := range w.nodes {
+			// Gossip tells all.
+			for _, c := range now {
+				n.host.Learn(shard.Chain{c})
+			}
+		}
+		last = now
+	}
+	load := 0
+	for _, c := range last {
+		if c.Has(id("e")) {
+			load++
+		}
+	}
+	if moves < 3 || moves > 6 || lastAt > 300 || load < 3 {
+		t.Errorf("%d moves, the last at tick %d; the new node is in %d shards: %v", moves, lastAt, load, last)
+	}
+}
