@@ -226,7 +226,11 @@ func (n *Node) close(ctx context.Context) {
 	if n.peers != nil {
 		n.peers.Close()
 	}
-	if n.gossip != nil {
+	switch {
+	case n.gossip == nil:
+	case n.Err() != nil:
+		errs = append(errs, n.gossip.Abandon()) // one that has failed says nothing any more
+	default:
 		errs = append(errs, n.gossip.Close())
 	}
 	if n.disk != nil {

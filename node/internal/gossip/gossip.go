@@ -248,14 +248,23 @@ func (g *Gossip) Changed() <-chan struct{} { return g.table.news() }
 
 // Close says farewell to the others and ends all background work. It takes a few seconds at most.
 func (g *Gossip) Close() error {
-	var errs []error
-	g.closeOnce.Do(func() {
-		g.cancel()
-		g.joining.Wait()
+	return g.end(func() {
 		if err := g.list.Leave(g.pace.leave); err != nil {
 			// The others will notice by themselves.
 			g.log.Debug("left without a farewell", "reason", err)
 		}
+	})
+}
+
+// Abandon ends all background work, as if the process had died: the others will notice.
+func (g *Gossip) Abandon() error { return g.end(func() {}) }
+
+func (g *Gossip) end(farewell func()) error {
+	var errs []error
+	g.closeOnce.Do(func() {
+		g.cancel()
+		g.joining.Wait()
+		farewell()
 		errs = append(errs, g.list.Shutdown())
 		g.delivery.Lock()
 		g.closed = true

@@ -39,14 +39,29 @@ func (f *FS) chance(name string) *rand.Rand {
 func (f *FS) Copy() *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.copied()
+}
+
+func (f *FS) copied() *FS {
 	return &FS{root: f.root.copied(map[*inode]*inode{}), locked: map[string]bool{}}
 }
 
 // Crash is what is left of it after a failure of the power. It stays as it is, for those who still use it.
-func (f *FS) Crash(seed uint64, kept Kept) *FS {
-	c := f.Copy()
-	c.root.crash("/", seed, kept, map[*inode]bool{})
-	return c
+func (f *FS) Crash(seed uint64, kept Kept) *FS { return CrashAll(seed, kept, f)[0] }
+
+// CrashAll is what is left of several after a failure of the power that they share: nothing that one has on disk comes after something that
+// another has not.
+func CrashAll(seed uint64, kept Kept, all ...*FS) []*FS {
+	left := make([]*FS, len(all))
+	for _, f := range all {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+	}
+	for i, f := range all {
+		left[i] = f.copied()
+		left[i].root.crash("/", seed+uint64(i), kept, map[*inode]bool{})
+	}
+	return left
 }
 
 // crash reduces n, and what it names, to what a crash leaves.
