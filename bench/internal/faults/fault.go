@@ -13,9 +13,9 @@ type Kind string
 // The kinds of faults, and how each is undone.
 const (
 	Kill      Kind = "kill"      // SIGKILL; it is started again from its data
-	KillAll   Kind = "kill-all"  // SIGKILL to all nodes at once; all are started again
+	KillAll   Kind = "kill-all"  // SIGKILL to all nodes at once; all are started again, one after the other
 	Stop      Kind = "stop"      // SIGTERM: it hands over; it is started again
-	StopAll   Kind = "stop-all"  // SIGINT to all nodes at once; all are started again
+	StopAll   Kind = "stop-all"  // SIGINT to all nodes at once; all are started again, one after the other
 	Pause     Kind = "pause"     // SIGSTOP; SIGCONT
 	Partition Kind = "partition" // it hears no other node, and no other node hears it
 	Mute      Kind = "mute"      // no other node hears it
@@ -82,9 +82,10 @@ type Fault struct {
 	For    time.Duration // until it is undone
 	Kind   Kind
 	Target Target
-	// Other is, for a Link, how many places behind the target in the cluster its other end is.
+	// Other is, for a Link, how many places behind the target in the cluster its other end is. Where all nodes were ended it is how many come up
+	// before the first.
 	Other int
-	// Late is, for a Delay, by how much.
+	// Late is, for a Delay, by how much; where all nodes were ended, how much later each comes up than the one before.
 	Late time.Duration
 }
 
@@ -100,6 +101,9 @@ func (f Fault) what() string {
 	}
 	if f.Kind != Reset {
 		s += fmt.Sprintf(" for %v", f.For)
+	}
+	if f.Kind.hitsAll() && f.Late > 0 {
+		s += fmt.Sprintf(", and back %v apart", f.Late)
 	}
 	return s
 }

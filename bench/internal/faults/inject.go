@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/rpc/client"
@@ -29,7 +30,7 @@ func (in *injector) inject(ctx context.Context, f Fault) (injury, error) {
 	if f.Kind.hitsAll() {
 		err := in.each(map[Kind]func(*cluster.Node) error{KillAll: (*cluster.Node).Kill, StopAll: (*cluster.Node).Stop}[f.Kind])
 		return injury{"all", func(ctx context.Context) error {
-			return in.each(func(n *cluster.Node) error { return in.revive(ctx, n) })
+			return in.each(func(n *cluster.Node) error { return in.reviveLate(ctx, n, f) })
 		}}, err
 	}
 	n, err := in.find(ctx, f.Target)
@@ -141,6 +142,19 @@ func (in *injector) revive(ctx context.Context, n *cluster.Node) error {
 		return nil
 	}
 	return n.Start(ctx)
+}
+
+// reviveLate starts a node when its turn has come among all.
+func (in *injector) reviveLate(ctx context.Context, n *cluster.Node, f Fault) error {
+	turn := (n.Place() + f.Other) % len(in.cluster.Nodes())
+	timer := time.NewTimer(time.Duration(turn) * f.Late)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return in.revive(ctx, n)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // each does something to all nodes at the same time.

@@ -89,10 +89,11 @@ func TestNames(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	for want, f := range map[string]Fault{
-		"at 1s: kill head of shard 3 for 2s":        {At: time.Second, For: 2 * time.Second, Kind: Kill, Target: Target{Role: Head, Shard: 2}},
-		"at 1s: kill-all for 2s":                    {At: time.Second, For: 2 * time.Second, Kind: KillAll, Target: Target{Role: Any}},
-		"at 0s: reset node-4":                       {Kind: Reset, Target: Target{Role: Any, Node: 3}},
-		"at 0s: delay tail of shard 1 by 1s for 2s": {Kind: Delay, For: 2 * time.Second, Late: time.Second, Target: Target{Role: Tail}},
+		"at 1s: kill head of shard 3 for 2s":         {At: time.Second, For: 2 * time.Second, Kind: Kill, Target: Target{Role: Head, Shard: 2}},
+		"at 1s: kill-all for 2s":                     {At: time.Second, For: 2 * time.Second, Kind: KillAll, Target: Target{Role: Any}},
+		"at 0s: kill-all for 2s, and back 3ms apart": {For: 2 * time.Second, Kind: KillAll, Late: 3 * time.Millisecond},
+		"at 0s: reset node-4":                        {Kind: Reset, Target: Target{Role: Any, Node: 3}},
+		"at 0s: delay tail of shard 1 by 1s for 2s":  {Kind: Delay, For: 2 * time.Second, Late: time.Second, Target: Target{Role: Tail}},
 	} {
 		if got := f.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

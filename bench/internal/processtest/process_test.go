@@ -56,6 +56,7 @@ var rounds = map[string]faults.Plan{
 	"kill/all": {
 		{Kind: faults.KillAll},
 		{At: 200 * ms, For: 50 * ms, Kind: faults.KillAll},
+		{At: 400 * ms, For: 50 * ms, Kind: faults.KillAll, Other: 3, Late: 500 * ms},
 	},
 	"stop/all": {{Kind: faults.StopAll}},
 	// The first is too short to be noticed. The second node comes back to chains that went on without it.
