@@ -157,7 +157,7 @@ func (d *Disk) undoInit(applied map[shard.ID]position) error {
 }
 
 func (d *Disk) newLog() *log {
-	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize)
+	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize, d.options.LogKeep)
 }
 
 func (d *Disk) path(name string) string { return d.fs.PathJoin(d.dir, name) }
@@ -297,6 +297,18 @@ func (d *Disk) Sync() error {
 		return d.fail.set(fmt.Errorf("sync the log: %w", err))
 	}
 	return nil
+}
+
+// Recall implements Store.
+func (d *Disk) Recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage, size int) ([]shard.Entry, error) {
+	if err := d.fail.get(); err != nil {
+		return nil, err
+	}
+	entries, err := d.log.recall(id, after, last, lineage, size)
+	if err != nil {
+		return nil, d.fail.set(fmt.Errorf("read the log: %w", err))
+	}
+	return entries, nil
 }
 
 // Snapshot implements Store.

@@ -5,7 +5,8 @@
 // entries, promises and activations durable in their order. The contents, which
 // are the fold of the histories, lie in Pebble without a write-ahead log of
 // their own: after a crash Pebble holds some earlier state of each shard, and
-// the log replays the rest. An entry leaves the log when Pebble has flushed it.
+// the log replays the rest. An entry may leave the log when Pebble has flushed it; some of the log stays beyond that,
+// for nodes that were away and lack what is in it.
 //
 //	DIR/RINGWARD   who the directory is: format version, node id, boot count, seed
 //	DIR/LOCK       held by the process that has the directory open
@@ -15,8 +16,8 @@
 //
 // # Who calls what
 //
-// A node has five goroutines at a Store: one appends and syncs, one writes the
-// contents of all shards, one trims the log, one reads snapshots for others, one flushes those that were taken in. They do
+// A node has six goroutines at a Store: one appends and syncs, one writes the
+// contents of all shards, one trims the log, one reads snapshots for others and one the log, one flushes what was taken in. They do
 // not wait for each other except where the third and the last wait for a flush. Contents may be read from anywhere.
 //
 // # When the disk fails

@@ -58,9 +58,10 @@ func stillFails(t *testing.T, d *store.Disk, err error) {
 	c := d.Contents(1)
 	_, trimErr := d.Trim()
 	_, snapshotErr := d.Snapshot(1)
+	_, recallErr := d.Recall(1, 0, 1, shard.Lineage{{Epoch: 1}}, 1)
 	_, _, getErr := c.Get([]byte("k"))
 	for name, err := range map[string]error{
-		"Append": d.Append(nil), "Sync": d.Sync(), "Trim": trimErr, "Get": getErr,
+		"Append": d.Append(nil), "Sync": d.Sync(), "Trim": trimErr, "Get": getErr, "Recall": recallErr,
 		"Flush": d.Flush(), "Snapshot": snapshotErr, "Clear": c.Clear(),
 		"Set": c.Set([]byte("k"), nil), "Delete": c.Delete([]byte("k")), "Commit": c.Commit(),
 		"Scan": c.Scan(nil, func(_, _ []byte) error { return nil }),

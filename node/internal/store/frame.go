@@ -83,9 +83,8 @@ func (f framing) seal(frame []byte, offset, synced int64) error {
 	return nil
 }
 
-// header reads the header of a frame at offset of the segment b.
-func (f framing) header(b []byte, offset int64) (length, synced int64, err error) {
-	h := b[offset:]
+// header reads the header of the frame h, which stands at an offset of the segment.
+func (f framing) header(h []byte, offset int64) (length, synced int64, err error) {
 	if len(h) < frameHeader {
 		return 0, 0, fmt.Errorf("%d bytes where a frame is due: its header has %d", len(h), frameHeader)
 	}
@@ -102,13 +101,13 @@ func (f framing) header(b []byte, offset int64) (length, synced int64, err error
 	return length, synced, nil
 }
 
-// payload reads a frame at offset of the segment b. The result aliases b.
-func (f framing) payload(b []byte, offset int64) (payload []byte, synced int64, err error) {
-	length, synced, err := f.header(b, offset)
+// payload reads the frame h, which stands at an offset of the segment, and what comes after it. The result aliases h.
+func (f framing) payload(h []byte, offset int64) (payload []byte, synced int64, err error) {
+	length, synced, err := f.header(h, offset)
 	if err != nil {
 		return nil, 0, err
 	}
-	h, rest := b[offset:], b[offset+frameHeader:]
+	rest := h[frameHeader:]
 	if length > int64(len(rest)) {
 		return nil, 0, fmt.Errorf("%d bytes where a payload of %d is due", len(rest), length)
 	}
@@ -130,7 +129,7 @@ func (f framing) proofAfter(b []byte, bad int64) (at int64, found bool) {
 			break
 		}
 		at += int64(next)
-		if _, synced, err := f.header(b, at); err == nil && synced > bad {
+		if _, synced, err := f.header(b[at:], at); err == nil && synced > bad {
 			return at, true
 		}
 	}
@@ -143,7 +142,7 @@ func (f framing) proofAfter(b []byte, bad int64) (at int64, found bool) {
 // its meaning is not.
 func (f framing) walk(b []byte, from int64, visit func(payload []byte, synced int64) error) (end int64, bad, err error) {
 	for end = from; end < int64(len(b)); {
-		p, synced, bad := f.payload(b, end)
+		p, synced, bad := f.payload(b[end:], end)
 		if bad != nil {
 			return end, bad, nil
 		}

@@ -104,15 +104,15 @@ func TestFrameInItsPlace(t *testing.T) {
 	fr := framing{seed: 1, segment: 2}
 	b := buildSegment(t, fr, [][]byte{[]byte("one"), []byte("two")})
 	second := int64(openingFrame + frameHeader + 3)
-	if p, synced, err := fr.payload(b, second); err != nil || string(p) != "two" || synced != second {
+	if p, synced, err := fr.payload(b[second:], second); err != nil || string(p) != "two" || synced != second {
 		t.Fatalf("the second payload is %q, synced up to %d, %v", p, synced, err)
 	}
 	moved := slices.Concat(b[:openingFrame], []byte{0}, b[openingFrame:])
-	if _, _, err := fr.payload(moved, openingFrame+1); err == nil {
+	if _, _, err := fr.payload(moved[openingFrame+1:], openingFrame+1); err == nil {
 		t.Error("a frame counts one byte from its place")
 	}
 	for _, other := range []framing{{seed: 9, segment: 2}, {seed: 1, segment: 3}} {
-		if _, _, err := other.payload(b, second); err == nil {
+		if _, _, err := other.payload(b[second:], second); err == nil {
 			t.Errorf("a frame of %v counts in %v", fr, other)
 		}
 	}
@@ -123,7 +123,7 @@ func TestFrameInItsPlace(t *testing.T) {
 	copy(h[0:4], []byte{0, 0, 0, 0})
 	sum := stale.headerSum(h, second)
 	h[0], h[1], h[2], h[3] = byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)
-	if _, _, err := stale.payload(forged, second); err == nil {
+	if _, _, err := stale.payload(forged[second:], second); err == nil {
 		t.Error("a frame with the number of another segment counts")
 	}
 }

@@ -32,13 +32,14 @@ const (
 //     the segments before it are dropped only when the contents hold all entries that stand there.
 //   - What is appended fits the fold, so that a replay will accept it.
 //
-// Append and Sync are for one goroutine. dropSegments and heldBy may run beside them: mu
+// Append and Sync are for one goroutine. dropSegments and heldBy may run beside them, and so may recall: mu
 // guards what they share.
 type log struct {
 	fs          vfs.FS
 	dir         string
 	seed        uint64
 	segmentSize int64
+	keep        int64 // so many bytes are not dropped, although nobody here needs them
 
 	// states is the fold of all records per shard, without the entries.
 	states map[shard.ID]*shard.Stored
@@ -63,9 +64,9 @@ type log struct {
 	spare    bool       // there is a file to recycle
 }
 
-func newLog(fs vfs.FS, dir string, seed uint64, segmentSize int64) *log {
+func newLog(fs vfs.FS, dir string, seed uint64, segmentSize, keep int64) *log {
 	return &log{
-		fs: fs, dir: dir, seed: seed, segmentSize: segmentSize,
+		fs: fs, dir: dir, seed: seed, segmentSize: segmentSize, keep: keep,
 		states: map[shard.ID]*shard.Stored{}, cuts: map[shard.ID]shard.Seqno{},
 	}
 }
@@ -84,11 +85,12 @@ func (l *log) append(records []shard.Record) error {
 			if err := l.rotate(); err != nil {
 				return err
 			}
+			start = 0
 			if err := l.encode(r); err != nil {
 				return err
 			}
 		}
-		if err := l.fold(l.current, r); err != nil {
+		if err := l.fold(l.current, r, l.pos+int64(start)); err != nil {
 			return err
 		}
 		forgetEntries(l.states[r.Shard])
@@ -108,8 +110,8 @@ func (l *log) encode(r shard.Record) error {
 	return l.framing.seal(l.buf[start:], l.pos+int64(start), l.synced)
 }
 
-// fold adds r, which stands in seg, to the states. An error means that r does not continue them.
-func (l *log) fold(seg *segment, r shard.Record) error {
+// fold adds r, which stands in seg at an offset, to the states. An error means that r does not continue them.
+func (l *log) fold(seg *segment, r shard.Record, offset int64) error {
 	s := l.states[r.Shard]
 	switch {
 	case r.Kind == shard.RecordPromise || r.Kind == shard.RecordState:
@@ -136,6 +138,7 @@ func (l *log) fold(seg *segment, r shard.Record) error {
 	if r.Kind == shard.RecordEntry || len(r.Entries) > 0 {
 		seg.last[r.Shard] = s.Last()
 	}
+	l.index(seg, &r, offset)
 	return nil
 }
 
@@ -188,6 +191,7 @@ func (l *log) sync() error {
 		return err
 	}
 	l.synced = l.pos
+	l.current.readable.Store(l.synced)
 	l.applyCuts()
 	return nil
 }

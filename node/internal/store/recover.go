@@ -70,16 +70,18 @@ func (l *log) readOpening(number uint64) (opening, error) {
 // replaySegment folds one segment, which ends at end; the newest one ends at its first
 // bad frame, if nothing says that there was a good one once.
 func (l *log) replaySegment(number uint64, o opening, end int64, newest bool, logger *slog.Logger) (*segment, error) {
-	seg := &segment{number: number, last: map[shard.ID]shard.Seqno{}}
+	seg := newSegment(number)
 	// A buffer of its own: the entries that remain point into it.
 	b, err := readFile(l.fs, l.path(number), end)
 	if err != nil {
 		return nil, err
 	}
 	f := framing{seed: l.seed, segment: number}
-	frames, proven := 0, int64(0)
+	frames, proven, at := 0, int64(0), int64(openingFrame)
 	good, bad, err := f.walk(b, openingFrame, func(payload []byte, synced int64) error {
 		frames, proven = frames+1, max(proven, synced)
+		offset := at
+		at += frameHeader + int64(len(payload))
 		if len(payload) == 0 {
 			return nil
 		}
@@ -87,7 +89,7 @@ func (l *log) replaySegment(number uint64, o opening, end int64, newest bool, lo
 		if err != nil {
 			return err
 		}
-		return l.fold(seg, r)
+		return l.fold(seg, r, offset)
 	})
 	damage := func(format string, args ...any) error {
 		return &DamageError{File: l.path(number), Offset: good, Reason: fmt.Sprintf(format, args...)}
@@ -114,6 +116,7 @@ func (l *log) replaySegment(number uint64, o opening, end int64, newest bool, lo
 		good = int64(len(b))
 	}
 	seg.end, seg.bare = good, bad == nil && frames == o.states
+	seg.readable.Store(good)
 	return seg, nil
 }
 

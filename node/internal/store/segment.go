@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -42,8 +43,18 @@ type segment struct {
 	// last is the position of each shard's last entry here that is not void. The
 	// segment can go when the contents hold all of them.
 	last map[shard.ID]shard.Seqno
+	// runs is where the entries of each shard stand, for log.recall.
+	runs map[shard.ID]*run
+	// readable is up to where the file may be read: what is there is synced, and stays.
+	readable atomic.Int64
+	readers  int  // how many are at it
+	going    bool // it is being dropped
 	// bare is known of replayed segments: there is nothing in the file but the opening and its states.
 	bare bool
+}
+
+func newSegment(number uint64) *segment {
+	return &segment{number: number, last: map[shard.ID]shard.Seqno{}, runs: map[shard.ID]*run{}}
 }
 
 // cut notes that a shard's entries above a position are void from now on.
@@ -140,7 +151,11 @@ func (l *log) createSegment(number uint64, previousEnd int64) error {
 
 	l.file, l.framing = file, f
 	l.start, l.pos, l.synced, l.allocated = int64(len(b)), int64(len(b)), int64(len(b)), 0
-	l.current = &segment{number: number, last: map[shard.ID]shard.Seqno{}}
+	l.current = newSegment(number)
+	for id, s := range l.states {
+		l.current.runs[id] = &run{above: s.Last()}
+	}
+	l.current.readable.Store(l.pos)
 	l.used.Add(l.pos)
 	l.mu.Lock()
 	l.segments = append(l.segments, l.current)
@@ -165,16 +180,17 @@ func (l *log) openNext(next string) (vfs.File, error) {
 	return file, err
 }
 
-// dropSegments drops the oldest segments as long as contents that are flushed up to
+// dropSegments drops the oldest segments that are due, as long as contents that are flushed up to
 // the given positions hold all their entries. It may run beside the appending goroutine.
 func (l *log) dropSegments(flushed map[shard.ID]position) error {
 	for {
 		l.mu.Lock()
-		if len(l.segments) < 2 || len(l.segments[0].held(flushed)) > 0 {
+		if !l.due() || len(l.segments[0].held(flushed)) > 0 {
 			l.mu.Unlock()
 			return nil
 		}
 		oldest, recycle := l.segments[0], !l.spare && l.segments[0].end <= l.segmentSize
+		oldest.going = true
 		l.mu.Unlock()
 
 		name := l.fs.PathJoin(l.dir, segmentName(oldest.number))
@@ -200,12 +216,18 @@ func (l *log) dropSegments(flushed map[shard.ID]position) error {
 	}
 }
 
+// due reports whether the oldest segment may go for its own sake: it is not the one in use, nobody reads it, and behind it is
+// as much as is to be kept. mu is held.
+func (l *log) due() bool {
+	return len(l.segments) > 1 && l.segments[0].readers == 0 && l.used.Load()-l.segments[0].end >= l.keep
+}
+
 // heldBy lists the shards that keep the oldest segment. It returns more false where that
-// is the one in use.
+// stays anyway.
 func (l *log) heldBy(flushed map[shard.ID]position) (held []shard.ID, more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.segments) < 2 {
+	if !l.due() {
 		return nil, false
 	}
 	return l.segments[0].held(flushed), true

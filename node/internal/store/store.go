@@ -13,7 +13,7 @@ import (
 // Store is what a node needs of its disk. Package storetest says what any
 // implementation must do.
 //
-// Append, Sync and Init are for one goroutine at a time; Trim and Flush may run beside them,
+// Append, Sync and Init are for one goroutine at a time; Trim, Flush and Recall may run beside them,
 // and so may the work on contents and snapshots. Node, Boot, Genesis and LogBytes may be asked at any
 // time. Close comes after all of that.
 type Store interface {
@@ -70,7 +70,13 @@ type Store interface {
 	// nothing more is promised: all later calls fail as well.
 	Sync() error
 
-	// Trim drops the old part of the log whose entries the contents hold, after it
+	// Recall reads entries that are durable from the log: those of a history above after, up to last, from the first on, of
+	// about size bytes; at least one, and none where the log does not hold the first any more. The lineage, which reaches
+	// back to after, tells them from others at the same positions that are void. An error means that the disk has failed, or is
+	// damaged: all later calls fail as well.
+	Recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage, size int) ([]shard.Entry, error)
+
+	// Trim drops the old part of the log whose entries the contents hold, beyond what Options.LogKeep is to be kept, after it
 	// has made those contents durable. It returns the shards whose entries keep the
 	// oldest part that remains; none when only the part in use remains. A shard that
 	// stands still can hold the log for ever: what frees it is a RecordActivate of its
@@ -98,6 +104,8 @@ type Options struct {
 	// SegmentSize is where a segment of the log ends and the next one begins, in
 	// bytes. A single record may exceed it. Default 64 MiB, at most 1 GiB.
 	SegmentSize int64
+	// LogKeep is how much of the log Trim leaves although the contents hold it, in bytes: for others, see Recall. Default 0.
+	LogKeep int64
 	// MemTableSize is how much Pebble gathers in memory before it writes a table,
 	// in bytes. What is in memory has to be replayed after a crash. Default 64 MiB.
 	MemTableSize uint64
@@ -140,6 +148,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.SegmentSize < 0 || o.SegmentSize > maxSegmentSize:
 		return o, fmt.Errorf("segment size of %d bytes: want 1 to %d", o.SegmentSize, maxSegmentSize)
+	case o.LogKeep < 0:
+		return o, fmt.Errorf("log of %d bytes to keep: want at least 0", o.LogKeep)
 	case o.MemTableSize > maxMemTableSize:
 		return o, fmt.Errorf("memtable size of %d bytes: want 1 to %d", o.MemTableSize, uint64(maxMemTableSize))
 	case o.CacheSize < 0:

@@ -48,6 +48,9 @@ func Run(t *testing.T, make func(t *testing.T) Directory) {
 		"TakeInterrupted":       testTakeInterrupted,
 		"TakeBesideTrim":        testTakeBesideTrim,
 		"TrimHeldByLearner":     testTrimHeldByLearner,
+		"Recall":                testRecall,
+		"RecallTrimmed":         testRecallTrimmed,
+		"RecallBesideTrim":      testRecallBesideTrim,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

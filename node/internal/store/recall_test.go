@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/node/internal/store/storetest"
+	"github.com/ringward/ringward/shard"
+)
+
+// kept is a directory with a long history, all of it applied, of whose log so many bytes are kept.
+func kept(t *testing.T, keep int64) *logged {
+	t.Helper()
+	o := small
+	o.LogKeep = keep
+	l := newLogged(t, o)
+	m, err := storetest.Machine(l.d.Genesis(), 1, l.d.Contents(1))
+	check(t, err)
+	for range 400 {
+		r := l.h.PutValue("key", strings.Repeat("x", 500))
+		check(t, l.d.Append([]shard.Record{r}))
+		check(t, l.d.Sync())
+		check(t, storetest.Apply(m, []shard.Entry{r.Entry}))
+	}
+	return l
+}
+
+// floor is the position above which the log gives back the history.
+func (l *logged) floor(t *testing.T) shard.Seqno {
+	t.Helper()
+	for after := shard.Seqno(0); after < l.h.Last(); after++ {
+		entries, err := l.d.Recall(1, after, l.h.Last(), l.h.Lineage, 1)
+		check(t, err)
+		if len(entries) > 0 {
+			return after
+		}
+	}
+	return l.h.Last()
+}
+
+// TestLogKeep: so much of the log stays as is to be kept, although the contents hold it, and not a segment more; also where
+// the directory is opened anew.
+func TestLogKeep(t *testing.T) {
+	const keep = 100 << 10
+	l := kept(t, keep)
+	for range 2 {
+		held, err := l.d.Trim()
+		if err != nil || len(held) > 0 {
+			t.Fatalf("the log is held by %v, %v", held, err)
+		}
+		if n := l.d.LogBytes(); n < keep || n > keep+small.SegmentSize {
+			t.Fatalf("%d bytes of the log are left, want %d and less than a segment more", n, keep)
+		}
+		if floor := l.floor(t); floor == 0 || floor > 220 {
+			t.Fatalf("of 400 entries of 500 bytes those above %d can be read, where %d bytes are kept", floor, keep)
+		}
+		check(t, l.d.Close())
+		o := small
+		o.LogKeep = keep
+		l.open(t, o)
+	}
+	check(t, l.d.Close())
+	l.open(t, small)
+	if n := l.d.LogBytes(); n > 2*small.SegmentSize {
+		t.Errorf("%d bytes of the log are left where nothing is to be kept", n)
+	}
+}
+
+// TestRecallDamaged: damage in a part of the log that is only read for others is found when it is, and ends the use of the disk.
+func TestRecallDamaged(t *testing.T) {
+	l := kept(t, 1<<20)
+	path := dir + "/log/0000000000000003.log"
+	all := files(t, l.mem)
+	all[path][4000] ^= 1
+	fs := fileSystem(t, map[string][]byte{path: all[path]})
+	f, err := fs.Open(path)
+	check(t, err)
+	b := make([]byte, len(all[path]))
+	_, err = f.ReadAt(b, 0)
+	check(t, err)
+	w, err := l.mem.OpenReadWrite(path, "test")
+	check(t, err)
+	_, err = w.WriteAt(b, 0)
+	check(t, err)
+	var damage *store.DamageError
+	for after := shard.Seqno(0); after < l.h.Last() && err == nil; after++ {
+		_, err = l.d.Recall(1, after, l.h.Last(), l.h.Lineage, 1)
+	}
+	if !errors.As(err, &damage) || damage.File != path || damage.Offset > 4000 || damage.Offset < 3000 {
+		t.Fatalf("got %v, want damage of %s before 4000", err, path)
+	}
+	stillFails(t, l.d, err)
+}
