@@ -48,7 +48,8 @@ type Config struct {
 
 	TransferRate Size `key:"transfer-rate" doc:"bytes per second of each shard that this node takes in as a snapshot; one part of up to 256KiB passes in any case"`
 	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log, preallocated"`
-	LogRetention Size `key:"log-retention" doc:"length of the history log from which on contents are flushed, so that its oldest segments can go"`
+	LogRetention Size `key:"log-retention" doc:"length of the history log, beyond log-keep, from which on contents are flushed, so that its oldest segments can go"`
+	LogKeep      Size `key:"log-keep" doc:"length of the history log that stays for nodes that were away: who lacks no more than what is in it needs no snapshot"`
 	Memtable     Size `key:"memtable" doc:"memory for contents that are not yet flushed"`
 	Cache        Size `key:"cache" doc:"memory for contents read from disk"`
 
@@ -79,6 +80,7 @@ func Defaults() Config {
 		TransferRate:     64 << 20,
 		LogSegment:       64 << 20,
 		LogRetention:     256 << 20,
+		LogKeep:          256 << 20,
 		Memtable:         32 << 20,
 		Cache:            64 << 20,
 		TraceRatio:       0.01,
@@ -138,6 +140,7 @@ func (c *Config) Valid() error {
 	between(&p, "transfer-rate", c.TransferRate, 1, maxSize)
 	between(&p, "log-segment", c.LogSegment, 1<<20, maxMessage)
 	between(&p, "log-retention", c.LogRetention, c.LogSegment, maxSize)
+	between(&p, "log-keep", c.LogKeep, 0, maxSize)
 	between(&p, "memtable", c.Memtable, 1<<20, maxMemtable)
 	between(&p, "cache", c.Cache, 1<<20, maxSize)
 

@@ -162,6 +162,7 @@ func TestValid(t *testing.T) {
 		{"max-in-flight-ops", func(c *Config) { c.MaxInFlightOps = 0 }, "max-in-flight-ops: 0: want 1 to"},
 		{"max-queued-reads", func(c *Config) { c.MaxQueuedReads = -1 }, "max-queued-reads: -1: want 1 to"},
 		{"log-segment", func(c *Config) { c.LogSegment = 1 }, "log-segment: 1B: want 1MiB to 1GiB"},
+		{"log-keep", func(c *Config) { c.LogKeep = -1 }, "log-keep: -1B: want 0B to"},
 		{"log-retention", func(c *Config) { c.LogRetention = 1 << 20 }, "log-retention: 1MiB: want 64MiB to"},
 		{"memtable", func(c *Config) { c.Memtable = 4 << 30 }, "memtable: 4GiB: want 1MiB to 2GiB"},
 		{"cache", func(c *Config) { c.Cache = 0 }, "cache: 0B: want"},

@@ -10,6 +10,7 @@
 //	flusher    makes snapshots durable that were taken in                                (flush.go)
 //	exporter   reads snapshots for other nodes                                           (export.go)
 //	watchdog   stops the node where its disk does not answer                             (disk.go)
+//	recaller   reads the history log for them                                            (recall.go)
 //	adopter    makes a new node part of the cluster that it joins, and ends then         (adopt.go)
 //	streams    per peer and client, in package rpc
 //

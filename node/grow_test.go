@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringward/ringward/node/internal/engine"
 	"github.com/ringward/ringward/rpc/adminpb"
 	"github.com/ringward/ringward/rpc/kvpb"
 	"github.com/ringward/ringward/shard"
@@ -140,6 +141,42 @@ func TestLostMembersAreReplaced(t *testing.T) {
 			if active := r.GetState() == adminpb.State_STATE_ACTIVE; active && !m.serves(id) {
 				t.Errorf("%s is ACTIVE in shard %d, and does not serve stale reads of it", n.cfg.Name, id)
 			}
+		}
+	}
+}
+
+// TestCatchesUpFromTheLog: a node that was away while much more was written than is kept in memory is fed from the log of others, and
+// keeps what it has. Its own log tells: a snapshot would have begun its histories anew.
+func TestCatchesUpFromTheLog(t *testing.T) {
+	const shards, size = 3, 100 << 10
+	c := newNodesWith(t, func(cfg *Config) { cfg.SuspectAfter, cfg.LogKeep = 300*time.Millisecond, 64<<20 }, memory(3)...)
+	c.init(c.genesis("test", shards, 2))
+	cl := c.open(0)
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			if _, err := cl.Put(t.Context(), fmt.Sprint("key-", i), make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	put(0, 30)
+	c.stop(1)
+	put(30, 130)
+	c.start(1)
+	c.awaitStrength(shards, 2)
+	for i := range 130 {
+		if v, err := cl.Get(t.Context(), fmt.Sprint("key-", i)); err != nil || len(v.Data) != size {
+			t.Fatalf("get key-%d: %d bytes, %v; want %d", i, len(v.Data), err, size)
+		}
+	}
+	standings := make(chan []engine.Standing, 1)
+	n := c.nodes[1]
+	n.member.Load().inbox.add(func(x *news) {
+		x.calls = append(x.calls, func(h *engine.Host) { standings <- h.Standings() })
+	})
+	for _, s := range <-standings {
+		if entries, err := n.store.Recall(s.Configuration.Shard, 0, s.Durable, s.Lineage, 1); len(entries) == 0 || err != nil {
+			t.Errorf("the log of shard %d does not begin with its first entry: %v", s.Configuration.Shard, err)
 		}
 	}
 }

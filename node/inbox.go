@@ -12,7 +12,7 @@ import (
 // takes all of it at once, so that batches form by themselves under load and nothing waits without it.
 //
 // It is bounded by what feeds it: operations by the server's limits, messages by the peers'
-// queues, parts of snapshots by the exporter's, the rest by the number of shards and nodes.
+// queues, parts of snapshots by the exporter's, what is read of the log by the number of those who learn, the rest by the number of shards and nodes.
 type inbox struct {
 	mu   sync.Mutex
 	news news
@@ -27,6 +27,7 @@ type news struct {
 	applied    []applied
 	filled     []filled
 	exported   []exported
+	recalled   []recalled
 	sessions   []openSessions
 	hints      []shard.Chain
 	heard      []sign
@@ -86,9 +87,10 @@ func (b *inbox) take(old *news) news {
 	clear(old.requests)
 	clear(old.calls)
 	clear(old.exported)
+	clear(old.recalled)
 	*old = news{
 		messages: old.messages[:0], requests: old.requests[:0], applied: old.applied[:0], sessions: old.sessions[:0],
-		filled: old.filled[:0], exported: old.exported[:0],
+		filled: old.filled[:0], exported: old.exported[:0], recalled: old.recalled[:0],
 		hints: old.hints[:0], heard: old.heard[:0], reconnects: old.reconnects[:0], appeared: old.appeared[:0], calls: old.calls[:0],
 	}
 	b.mu.Lock()

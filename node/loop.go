@@ -112,6 +112,9 @@ func (l *loop) turn(n *news) {
 	for _, x := range n.exported {
 		l.host.Exported(x.export, x.part)
 	}
+	for _, x := range n.recalled {
+		l.host.Recalled(x.recall, x.entries)
+	}
 	for _, c := range n.hints {
 		l.host.Learn(c)
 	}
@@ -199,6 +202,9 @@ func (l *loop) handle() bool {
 	}
 	if len(r.Exports) > 0 {
 		l.member.exporter.export(r.Exports)
+	}
+	if len(r.Recalls) > 0 {
+		l.member.recaller.tasks.put(r.Recalls)
 	}
 	for _, reply := range r.Replies {
 		reply.Token.(done)(reply.Result)

@@ -18,6 +18,7 @@ type member struct {
 	persister *persister
 	applier   *applier
 	exporter  *exporter
+	recaller  *recaller
 }
 
 // What no user needs to set.
@@ -29,7 +30,7 @@ const (
 	sessionsEvery = 10 * time.Second
 	// batchBytes bounds the entries in one message between nodes: enough that its cost is theirs.
 	batchBytes = 1 << 20
-	// keepBytes of committed entries are kept in memory for each replica: who is behind by no more needs no snapshot.
+	// keepBytes of committed entries are kept in memory for each replica: who is behind by no more needs nothing from the disk.
 	keepBytes = 1 << 20
 	// nodesEvery is how often it is looked which nodes could become members.
 	nodesEvery = time.Second
@@ -41,7 +42,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	tick, patience := tickLength(n.cfg.SuspectAfter)
 	m := &member{inbox: newInbox()}
 	clock := func() time.Duration { return time.Since(n.began) }
-	m.persister = newPersister(n.store, n.metrics, int64(n.cfg.LogRetention), clock,
+	m.persister = newPersister(n.store, n.metrics, int64(n.cfg.LogKeep+n.cfg.LogRetention), clock,
 		func(durable int) { m.inbox.add(func(x *news) { x.durable += durable }) },
 		func(held []shard.ID) {
 			m.inbox.add(func(x *news) { x.calls = append(x.calls, func(h *engine.Host) { h.Rewrite(held) }) })
@@ -51,6 +52,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 		return err
 	}
 	m.exporter = newExporter(n.store, m.inbox, n.log, n.partBytes(), n.fail)
+	m.recaller = newRecaller(n.store, m.inbox, n.fail)
 	recovered := map[shard.ID]engine.Recovered{}
 	hosted := map[shard.ID]bool{}
 	for id, stored := range n.store.Replicas() {
@@ -95,6 +97,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	n.goroutine(func() { m.applier.run(n.ctx) })
 	n.goroutine(func() { m.applier.flusher.run(n.ctx) })
 	n.goroutine(func() { m.exporter.run(n.ctx) })
+	n.goroutine(func() { m.recaller.run(n.ctx) })
 	n.goroutine(func() { m.loop.run(n.ctx) })
 	n.server.SetServing(true)
 	n.log.Info("node belongs to a cluster", "cluster", g.Cluster, "shards", len(g.Ring), "replicas", len(recovered), "suspect-after", n.cfg.SuspectAfter, "tick", tick)

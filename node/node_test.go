@@ -42,7 +42,7 @@ func newNodesWith(t *testing.T, set func(*Config), disks ...vfs.FS) *nodes {
 		cfg := Defaults()
 		cfg.Name, cfg.Dir = fmt.Sprintf("node-%d", i+1), "data"
 		cfg.Listen, cfg.Gossip, cfg.Ops = "127.0.0.1:0", "127.0.0.1:0", ""
-		cfg.LogSegment, cfg.LogRetention, cfg.Memtable, cfg.Cache = 1<<20, 4<<20, 1<<20, 1<<20
+		cfg.LogSegment, cfg.LogRetention, cfg.LogKeep, cfg.Memtable, cfg.Cache = 1<<20, 4<<20, 2<<20, 1<<20, 1<<20
 		cfg.LogLevel = "error"
 		if i > 0 {
 			cfg.Join = []string{c.nodes[0].gossip.Self().Gossip}
@@ -261,7 +261,7 @@ func TestLogIsBounded(t *testing.T) {
 	ring := n.member.Load().ring
 	busy := 0
 	value := make([]byte, 64<<10)
-	limit := int64(c.cfgs[0].LogRetention + 2*c.cfgs[0].LogSegment)
+	limit := int64(c.cfgs[0].LogKeep + c.cfgs[0].LogRetention + 2*c.cfgs[0].LogSegment)
 	// Far more than the limit goes in: a log that is not trimmed cannot pass.
 	for written := 0; int64(written) < 2*limit; busy++ {
 		key := fmt.Sprint("key-", busy)

@@ -24,7 +24,7 @@ type persister struct {
 	// clock; 0: everything is durable.
 	since atomic.Int64
 	clock func() time.Duration
-	// retention is the length of the log, in bytes, from which on it is trimmed.
+	// retention is the length of the log, in bytes, from which on it is trimmed: more than what of it is to be kept.
 	retention int64
 	trim      chan struct{}
 }

@@ -297,8 +297,8 @@ func (r *Replica) advance() {
 	r.answerFences()
 }
 
-// forget lets go of the oldest committed entries where those kept are more than KeepBytes. What learners lack is kept up to
-// InFlightBytes more; and what a successor may lack, that has not answered yet in this epoch, is kept as it is: nothing is
+// forget lets go of the oldest committed entries where those kept are more than KeepBytes. What learners lack that are fed
+// from memory is kept up to InFlightBytes more; and what a successor may lack, that has not answered yet in this epoch, is kept as it is: nothing is
 // committed before it has.
 func (r *Replica) forget() {
 	if r.isActive() && r.conf.Tail() != r.opt.Self && !r.down.open {

@@ -33,7 +33,7 @@
 // types.go and lineage.go name things; entry.go, command.go and record.go say what is on disk and on the wire;
 // message.go what replicas tell each other. replica.go holds the state, chain.go replicates, propose.go and read.go
 // serve clients, inherit.go goes from one configuration to the next. learn.go and feed.go are the two sides of a learner,
-// snapshot.go those of a snapshot. machine.go and session.go are the state
+// snapshot.go those of a snapshot; recall.go gets from the log what is no longer in memory. machine.go and session.go are the state
 // machine, which runs apart from all that, in the applier.
 //
 // All code here is pure: no clock, no thread, no I/O.

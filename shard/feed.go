@@ -13,6 +13,8 @@ type follower struct {
 	acked       Seqno   // up to where it has the history
 	fed         bool    // entries are sent; else it takes in a snapshot that stands at acked
 	next        Seqno   // the next entry to send
+	recalling   bool    // it is being read from the log
+	room        int     // bytes that may still be read from the log in this tick
 	outstanding []Seqno // the last entries of the messages that it has not acknowledged
 	heardAt     int
 }
@@ -45,11 +47,11 @@ func (r *Replica) onFollow(m Message) {
 		cut = min(r.last(), m.Last)
 	}
 	// Who has no history has contents that are worth nothing, and needs others.
-	if cut < r.stored.Start || len(m.Lineage) == 0 {
-		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Number})
+	if cut < r.stored.Start && !r.recallable(cut) || len(m.Lineage) == 0 {
+		r.compacted(m)
 		return
 	}
-	r.followedBy(follower{node: m.From, number: m.Number, acked: cut, fed: true, next: cut + 1})
+	r.followedBy(follower{node: m.From, number: m.Number, acked: cut, fed: true, next: cut + 1, room: r.opt.FillBytes})
 	r.send(Message{Kind: MsgFed, To: m.From, Number: m.Number, Lineage: r.stored.Lineage, Cut: cut, Last: cut, Commit: r.commit})
 }
 
@@ -63,18 +65,25 @@ func (r *Replica) followedBy(f follower) {
 	r.followers = append(r.followers, f)
 }
 
-// kept is the position behind which entries are to be kept for those who follow, or take in a snapshot.
+// kept is the position behind which entries are to be kept in memory for those who follow. Who takes in a snapshot will find in
+// the log what comes after it, and so does who is fed from there already.
 func (r *Replica) kept() Seqno {
 	kept := MaxSeqno
 	for i := range r.followers {
-		kept = min(kept, r.followers[i].acked)
+		switch f := &r.followers[i]; {
+		case !f.fed || f.next <= r.stored.Start:
+		case f.acked < r.stored.Start:
+			kept = min(kept, f.next-1)
+		default:
+			kept = min(kept, f.acked)
+		}
 	}
 	return kept
 }
 
-func (r *Replica) follower(m Message) *follower {
+func (r *Replica) follower(node NodeID, number Number) *follower {
 	for i := range r.followers {
-		if f := &r.followers[i]; f.node == m.From && f.number == m.Number {
+		if f := &r.followers[i]; f.node == node && f.number == number {
 			return f
 		}
 	}
@@ -82,7 +91,7 @@ func (r *Replica) follower(m Message) *follower {
 }
 
 func (r *Replica) onFollowed(m Message) {
-	f := r.follower(m)
+	f := r.follower(m.From, m.Number)
 	if f == nil {
 		return
 	}
@@ -94,9 +103,10 @@ func (r *Replica) onFollowed(m Message) {
 	}
 }
 
-// feed sends the learners what is committed and they have not been sent.
+// feed sends the learners what is committed and they have not been sent. What is no longer in memory comes from the log, paced:
+// one part at a time, and no more in a tick than FillBytes.
 func (r *Replica) feed() {
-	for i := 0; i < len(r.followers); i++ {
+	for i := range r.followers {
 		f := &r.followers[i]
 		end := r.commit
 		if mutant.On(mutant.LearnerCommits) {
@@ -104,30 +114,58 @@ func (r *Replica) feed() {
 		}
 		for f.fed && f.next <= end && len(f.outstanding) < maxOutstanding {
 			if f.next <= r.stored.Start {
-				r.send(Message{Kind: MsgCompacted, To: f.node, Number: f.number})
-				r.followers = slices.Delete(r.followers, i, i+1)
-				i--
+				r.recallFor(f)
 				break
 			}
-			entries := r.entries(f.next, end)
-			r.feedTo(f, entries)
-			f.next += Seqno(len(entries))
-			f.outstanding = append(f.outstanding, f.next-1)
+			r.feedTo(f, r.entries(f.next, end))
 		}
 	}
 }
 
+func (r *Replica) recallFor(f *follower) {
+	bytes := r.opt.MessageBytes
+	if r.opt.FillBytes > 0 {
+		bytes = min(bytes, f.room)
+	}
+	if !f.recalling && bytes > 0 {
+		f.recalling = true
+		r.recall(f.node, f.number, f.next-1, bytes)
+	}
+}
+
+// feedRecalled passes on what was read from the log for a learner. Where the log does not reach back so far any more, it
+// needs a snapshot.
+func (r *Replica) feedRecalled(x Recall, entries []Entry) {
+	f := r.follower(x.To, x.Number)
+	if f == nil || !f.recalling || f.next != x.After+1 {
+		return
+	}
+	if f.recalling = false; len(entries) == 0 {
+		r.send(Message{Kind: MsgCompacted, To: f.node, Number: f.number})
+		r.followers = slices.DeleteFunc(r.followers, func(o follower) bool { return o.node == x.To })
+		return
+	}
+	for _, e := range entries {
+		f.room -= len(e)
+	}
+	r.feedTo(f, entries)
+}
+
 func (r *Replica) feedTo(f *follower, entries []Entry) {
 	r.send(Message{Kind: MsgFed, To: f.node, Number: f.number, Last: f.next - 1, Commit: r.commit, Entries: entries})
+	if len(entries) > 0 {
+		f.next += Seqno(len(entries))
+		f.outstanding = append(f.outstanding, f.next-1)
+	}
 }
 
 func (r *Replica) tickFollowers() {
 	r.followers = slices.DeleteFunc(r.followers, func(f follower) bool { return r.ticks-f.heardAt > followerPatience })
-	if r.ticks%feedEvery == 0 {
-		for i := range r.followers {
-			if f := &r.followers[i]; f.fed {
-				r.feedTo(f, nil)
-			}
+	for i := range r.followers {
+		f := &r.followers[i]
+		f.room = min(f.room+r.opt.FillBytes, r.opt.FillBytes)
+		if f.fed && r.ticks%feedEvery == 0 {
+			r.feedTo(f, nil)
 		}
 	}
 }

@@ -36,6 +36,8 @@ type node struct {
 	contents *contents
 	flushed  *contents // what of the contents outlives a crash
 	exports  map[Number]*contents
+	// forgotten is up to where the log is read no more, as if its oldest segments had gone.
+	forgotten Seqno
 }
 
 // id turns a letter into a node's id, name the other way round.
@@ -119,21 +121,14 @@ func (c *cluster) logf(format string, args ...any) { fmt.Fprintf(&c.out, format+
 func (c *cluster) start(n *node) {
 	n.boot++
 	n.exports = map[Number]*contents{}
-	var stored Stored
-	for _, b := range n.log {
-		rec, err := DecodeRecord(b)
-		if err == nil {
-			err = stored.Replay(rec)
-		}
-		if err != nil {
-			c.t.Fatalf("log of %s: %v", name(n.id), err)
-		}
+	stored, err := n.stored()
+	if err != nil {
+		c.t.Fatalf("log of %s: %v", name(n.id), err)
 	}
 	if stored.Void() {
 		n.flushed = newContents()
 	}
 	n.contents = n.flushed.clone()
-	var err error
 	if n.machine, err = OpenMachine(n.contents, testRegister(""), decodeTestRegister); err != nil {
 		c.t.Fatalf("contents of %s: %v", name(n.id), err)
 	}
@@ -146,6 +141,20 @@ func (c *cluster) start(n *node) {
 		c.t.Fatalf("replica %s: %v", name(n.id), err)
 	}
 	c.drain()
+}
+
+// stored is what the log of a node holds.
+func (n *node) stored() (stored Stored, err error) {
+	for _, b := range n.log {
+		rec, err := DecodeRecord(b)
+		if err == nil {
+			err = stored.Replay(rec)
+		}
+		if err != nil {
+			return stored, err
+		}
+	}
+	return stored, nil
 }
 
 // crash loses what was not fsynced and what was not flushed.
@@ -237,6 +246,9 @@ func (c *cluster) drain() {
 		for _, x := range out.Exports {
 			c.later = append(c.later, func() { n.replica.Exported(x, c.export(n, x)) })
 		}
+		for _, x := range out.Recalls {
+			c.later = append(c.later, func() { n.replica.Recalled(x, c.recall(n, x)) })
+		}
 		for _, r := range out.Replies {
 			c.logf("%s answers %v: %s", name(n.id), r.Token, describeResult(r.Result))
 		}
@@ -298,6 +310,23 @@ func (c *cluster) export(n *node, x Export) *Part {
 		c.t.Fatal(err)
 	}
 	return p
+}
+
+// recall reads entries from the log of a node, of which a test may have forgotten the oldest.
+func (c *cluster) recall(n *node, x Recall) (entries []Entry) {
+	stored, err := n.stored()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	first := x.After + 1
+	if !c.brief {
+		c.logf("%s reads its log above %d, up to %d", name(n.id), x.After, x.Last)
+	}
+	if first <= max(stored.Start, n.forgotten) {
+		return nil
+	}
+	entries = stored.Entries[first-stored.Start-1 : x.Last-stored.Start]
+	return entries[:fitting(entries, x.Bytes)]
 }
 
 func (c *cluster) token(what string) Token {

@@ -28,7 +28,7 @@ func (r *Replica) Learn(chain Chain) bool {
 		r.write(Record{Kind: RecordPromise, Chain: merged})
 	}
 	r.down, r.inheriting = downstream{}, nil
-	r.learner, r.followers, r.fill = learner{}, nil, fill{}
+	r.learner, r.followers, r.fill, r.recollection = learner{}, nil, fill{}, recollection{}
 	if !mutant.On(mutant.WedgedDrains) {
 		r.up = upstream{}
 	}
@@ -96,7 +96,7 @@ func (r *Replica) onFetch(m Message) {
 		return
 	}
 	if m.Cut < r.stored.Start {
-		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Number})
+		r.recollect(m.Cut, m)
 		return
 	}
 	for next := m.Cut + 1; next <= r.last(); {
@@ -129,8 +129,12 @@ func (r *Replica) offer(m Message) {
 	base, _ := r.stored.Lineage.BaseOf(r.conf.Epoch)
 	cut := r.stored.Lineage.CommonPrefix(base, m.Lineage, m.Last)
 	hash, ok := r.stored.HashAt(cut)
-	if !ok || len(m.Lineage) == 0 {
-		r.send(Message{Kind: MsgCompacted, To: m.From, Number: m.Link.Ask})
+	switch {
+	case len(m.Lineage) == 0:
+		r.compacted(m)
+		return
+	case !ok:
+		r.recollect(cut, m)
 		return
 	}
 	next := cut + 1

@@ -41,7 +41,8 @@ type Options struct {
 	LineageViews int
 	// MinReplicas is how many members there must be for the head to take writes of clients.
 	MinReplicas int
-	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part. Zero: nothing does.
+	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part, and what it reads from the log for one
+	// that learns from it, but for one entry. Zero: nothing does.
 	FillBytes int
 }
 
@@ -85,6 +86,8 @@ type Replica struct {
 	learner   learner
 	followers []follower
 	fill      fill
+	// recollection is what it takes back into memory.
+	recollection recollection
 	// inheriting gathers the entries a predecessor offers, until they are complete.
 	inheriting []Entry
 
@@ -114,6 +117,7 @@ type Output struct {
 	Send    []Message
 	Work    []Work
 	Exports []Export
+	Recalls []Recall
 	Replies []Reply
 	Events  []Event
 }

@@ -181,7 +181,7 @@ func (r *Replica) Fill(source NodeID) {
 	r.fill = fill{source: source, number: r.opt.Numbers.Next()}
 	r.learner.number, r.learner.fed = 0, false
 	r.commit, r.told, r.keptBytes = 0, 0, 0
-	r.applying, r.applyingBytes = nil, 0
+	r.applying, r.applyingBytes, r.recollection = nil, 0, recollection{}
 	r.write(Record{Kind: RecordFollow})
 }
 

@@ -11,7 +11,7 @@ import (
 // TestTranscripts runs the files of testdata/transcripts. Each is one run of a cluster, command by command, with what the
 // replicas put out; `go test ./shard -run Transcripts -rewrite` writes them anew, and the diff is the review.
 //
-//	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N] [keep=BYTES] [part=BYTES]   epoch 1, empty history
+//	new members=(a,b) [message=BYTES] [inflight=BYTES] [reads=N] [keep=BYTES] [fill=BYTES] [part=BYTES]   epoch 1, empty history
 //	write a k v [session=S op=N oldest=N] [if=VERSION] [trace=T]   put; `delete a k` and `open a` are the other writes
 //	read a k [stale]
 //	propose a v            a command of the ring's own
@@ -24,6 +24,7 @@ import (
 //	tick a [n]
 //	reconnect a b          what a sent to b may be lost; `appeared a b`: b has shown that it is there
 //	crash a, restart a, flush a
+//	forget a n             the entries up to n are in its log no more, as its oldest segments have gone
 //	lose a n               the last n durable records are gone, as no disk may do
 //	decide (b,c)           the next configuration; known to nobody yet
 //	learn a                the decided configurations
@@ -61,6 +62,7 @@ func options(t *testing.T, td *datadriven.TestData) Options {
 	td.MaybeScanArgs(t, "inflight", &opt.InFlightBytes)
 	td.MaybeScanArgs(t, "reads", &opt.WaitingReads)
 	td.MaybeScanArgs(t, "keep", &opt.KeepBytes)
+	td.MaybeScanArgs(t, "fill", &opt.FillBytes)
 	return opt
 }
 
@@ -132,6 +134,8 @@ func (c *cluster) command(td *datadriven.TestData) {
 		c.start(n)
 	case "lose":
 		n.log = n.log[:len(n.log)-number(1, 0)]
+	case "forget":
+		n.forgotten = Seqno(number(1, 0))
 	case "flush":
 		n.flushed = n.contents.clone()
 	case "decide":

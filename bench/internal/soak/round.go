@@ -113,7 +113,7 @@ func (r *Round) Run(ctx context.Context, ringward string, tell func(string)) (_ 
 		SuspectAfter: r.SuspectAfter, Links: true, Mutant: r.Mutant, Settings: []string{"--regrow-after", regrowAfter.String()},
 	}
 	if r.SmallLog {
-		o.Settings = append(o.Settings, "--log-segment", "1MiB", "--log-retention", "2MiB", "--memtable", "1MiB")
+		o.Settings = append(o.Settings, "--log-segment", "1MiB", "--log-retention", "2MiB", "--log-keep", "1MiB", "--memtable", "1MiB")
 	}
 	if r.Plan.Has(faults.DiskFull) {
 		o.DiskBytes = diskBytes

@@ -104,7 +104,7 @@ func startDev(ctx context.Context, dir string, nodes, port int) (*devCluster, er
 		}
 		cfg.Join = join
 		// Many small nodes share one machine and one terminal.
-		cfg.LogSegment, cfg.LogRetention, cfg.Memtable, cfg.Cache = 8<<20, 64<<20, 8<<20, 16<<20
+		cfg.LogSegment, cfg.LogRetention, cfg.LogKeep, cfg.Memtable, cfg.Cache = 8<<20, 64<<20, 64<<20, 8<<20, 16<<20
 		cfg.LogLevel = "warn"
 		n, err := node.Start(ctx, cfg)
 		if err != nil {

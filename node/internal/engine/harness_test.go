@@ -254,6 +254,9 @@ func (w *world) drain(n *node) (busy bool) {
 		for _, x := range r.Exports {
 			n.host.Exported(x, w.export(n, x))
 		}
+		for _, x := range r.Recalls {
+			n.host.Recalled(x, w.recall(n, x))
+		}
 		for _, reply := range r.Replies {
 			w.logf("%s answers %v: %s", name(n.id), reply.Token, describeResult(reply.Result))
 		}
@@ -320,6 +323,20 @@ func (w *world) work(n *node, work shard.Work) {
 	if work.Token != nil {
 		w.logf("%s answers %v: %s", name(n.id), work.Token, describeResult(result))
 	}
+}
+
+// recall reads an entry from the log.
+func (w *world) recall(n *node, x shard.Recall) []shard.Entry {
+	var stored shard.Stored
+	for _, rec := range n.log[x.Shard] {
+		if err := stored.Replay(rec); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if x.After < stored.Start {
+		return nil
+	}
+	return stored.Entries[x.After-stored.Start:][:1]
 }
 
 // export reads a part of a snapshot, of a few keys.

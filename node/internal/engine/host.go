@@ -263,6 +263,14 @@ func (h *Host) Exported(x shard.Export, p *shard.Part) {
 	}
 }
 
+// Recalled takes the entries that the node has read from its log; none where they are gone. Each Recall is answered, once.
+func (h *Host) Recalled(x shard.Recall, entries []shard.Entry) {
+	if e := h.engines[x.Shard]; e != nil {
+		e.replica.Recalled(x, entries)
+		e.follow()
+	}
+}
+
 // Filled tells that the part of a snapshot with this number is in the contents; and after the last that all are on disk.
 func (h *Host) Filled(id shard.ID, number shard.Number) {
 	if e := h.engines[id]; e != nil {
@@ -392,6 +400,7 @@ func (h *Host) Ready() Ready {
 		}
 		r.Work = append(r.Work, out.Work...)
 		r.Exports = append(r.Exports, out.Exports...)
+		r.Recalls = append(r.Recalls, out.Recalls...)
 		r.Replies = append(r.Replies, out.Replies...)
 		r.Events = append(append(r.Events, out.Events...), e.events...)
 		e.out, e.events = nil, nil

@@ -23,6 +23,8 @@ type Ready struct {
 	// Exports are parts of snapshots to read, beside the applier, for Host.Exported. A new snapshot is begun at
 	// whatever position the contents hold.
 	Exports []shard.Export
+	// Recalls are entries to read from the log, beside the writing, for Host.Recalled. All of them are durable.
+	Recalls []shard.Recall
 	// Replies go to callers on this node.
 	Replies []shard.Reply
 	// Events say what happened, for metrics, logs and checkers.
@@ -33,5 +35,5 @@ type Ready struct {
 
 // Empty reports whether nothing is wanted.
 func (r *Ready) Empty() bool {
-	return len(r.Write)+len(r.Send)+len(r.Work)+len(r.Exports)+len(r.Replies)+len(r.Events)+len(r.Learned) == 0
+	return len(r.Write)+len(r.Send)+len(r.Work)+len(r.Exports)+len(r.Recalls)+len(r.Replies)+len(r.Events)+len(r.Learned) == 0
 }

@@ -20,6 +20,8 @@ type storage interface {
 	append([]shard.Record) error
 	// sync makes durable at least the first n of the records that were appended and not synced.
 	sync(n int) error
+	// recall reads entries of a history from the log, as a Store does.
+	recall(shard.Recall) ([]shard.Entry, error)
 	// trim makes the contents durable, and drops the part of the log that they make needless. It returns the shards
 	// for whose sake the oldest part is kept.
 	trim() (held []shard.ID, err error)
@@ -275,6 +277,22 @@ func (d *disk) land(number int) {
 	if d.w.plan.groupCommit {
 		d.commit()
 	}
+}
+
+// recall reads entries from the log, some time later.
+func (d *disk) recall(x shard.Recall) {
+	d.node.after(d.w.plan.fsync.pick(d.w.random.disk), func() {
+		if d.failed {
+			return
+		}
+		entries, err := d.storage.recall(x)
+		if err != nil {
+			d.fail(fmt.Errorf("read the log: %w", err))
+			return
+		}
+		d.w.rare.recalled(d.node, &x, entries)
+		d.node.take(func() { d.node.host.Recalled(x, entries) })
+	})
 }
 
 // flush makes the contents durable, some time later, and lets the log go up to there.

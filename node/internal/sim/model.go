@@ -165,6 +165,35 @@ func (m *model) need(r *shard.Record, end int) {
 	}
 }
 
+// recall folds all that is in the log of a shard: what is void goes with the fold.
+func (m *model) recall(x shard.Recall) ([]shard.Entry, error) {
+	if err := m.try(readFails); err != nil {
+		return nil, err
+	}
+	var s shard.Stored
+	for b := m.log; len(b) > 0; {
+		n := int(binary.BigEndian.Uint32(b))
+		r, err := shard.DecodeRecord(b[4 : 4+n])
+		if err == nil && r.Shard == x.Shard {
+			err = s.Replay(r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b = b[4+n:]
+	}
+	if x.After < s.Start || s.Last() <= x.After {
+		return nil, nil
+	}
+	var entries []shard.Entry
+	for size := 0; size < x.Bytes && x.After+shard.Seqno(len(entries)) < x.Last; {
+		e := s.Entries[x.After-s.Start:][len(entries)]
+		entries = append(entries, slices.Clone(e))
+		size += len(e)
+	}
+	return entries, nil
+}
+
 func (m *model) trim() (held []shard.ID, err error) {
 	if err := m.try(writeFails); err != nil {
 		return nil, err
@@ -192,6 +221,9 @@ func (m *model) trim() (held []shard.ID, err error) {
 	}
 	keep := 0
 	for i, s := range m.segments[1:] {
+		if m.end()-s.begin < m.w.plan.logKeep {
+			break
+		}
 		for _, id := range slices.Sorted(maps.Keys(s.needed)) {
 			if m.flushedTo[id] < s.needed[id] {
 				held = append(held, id)

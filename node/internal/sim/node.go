@@ -288,6 +288,9 @@ func (n *node) handle() {
 	for _, x := range r.Exports {
 		n.export(x)
 	}
+	for _, x := range r.Recalls {
+		n.disk.recall(x)
+	}
 	for _, reply := range r.Replies {
 		reply.Token.(*attempt).answer(n, reply.Result)
 	}

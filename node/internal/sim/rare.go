@@ -72,6 +72,9 @@ const (
 	fillCrash
 	learnerCut
 	learnerBehind
+	fedFromLog
+	logTooShort
+	inheritFromLog
 	learnerGivenUp
 	learnerPastTail
 	// Planned reconfigurations.
@@ -170,6 +173,9 @@ var rareStates = [Rares]struct{ name, what string }{
 	fillCrash:           {"fill-crash", "a node crashes while it takes in a snapshot"},
 	learnerCut:          {"learner-cut", "a node that comes back holds entries that its lineage makes void"},
 	learnerBehind:       {"learner-behind", "a learner falls so far behind that the tail keeps no entries for it"},
+	fedFromLog:          {"fed-from-log", "what a learner lacks is no longer in memory, and comes from the log on disk"},
+	logTooShort:         {"log-too-short", "what a learner lacks is no longer in the log either"},
+	inheritFromLog:      {"inherit-from-log", "a replica reads from its log what another needs to become ACTIVE"},
 	learnerGivenUp:      {"learner-given-up", "another node is recorded as the learner, or none, before the first was appended"},
 	learnerPastTail:     {"learner-past-tail", "a tail knows less of what is committed than its learner"},
 	moved:               {"moved", "a node takes the place of another in one decision"},

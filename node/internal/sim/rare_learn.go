@@ -24,6 +24,18 @@ func (r *rare) follows(n *node, v *replicaView, rec *shard.Record) {
 	v.void, v.last = false, rec.Cut+shard.Seqno(len(rec.Entries))
 }
 
+// recalled sees what was read from a log.
+func (r *rare) recalled(n *node, x *shard.Recall, entries []shard.Entry) {
+	switch {
+	case len(entries) > 0 && x.To == n.id:
+		r.saw(inheritFromLog)
+	case len(entries) > 0:
+		r.saw(fedFromLog)
+	case x.To != n.id:
+		r.saw(logTooShort)
+	}
+}
+
 // planned sees a proposal that nobody's suspicion calls for.
 func (r *rare) planned(c shard.Configuration) {
 	_, before := r.w.check.Newest(c.Shard)

@@ -1,0 +1,50 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/shard"
+)
+
+// recaller reads entries from the log for nodes that lack them, a part at a time. It is a goroutine of its own because the disk
+// may take its time, and because a part of a snapshot may take longer.
+type recaller struct {
+	store store.Store
+	inbox *inbox
+	fail  func(error)
+	tasks *queue[shard.Recall] // at most one for each that learns from a replica here, and one for the replica itself
+}
+
+// recalled are entries that were read; none where they are gone.
+type recalled struct {
+	recall  shard.Recall
+	entries []shard.Entry
+}
+
+func newRecaller(s store.Store, b *inbox, fail func(error)) *recaller {
+	return &recaller{store: s, inbox: b, fail: fail, tasks: newQueue[shard.Recall]()}
+}
+
+// run reads until ctx ends, or the disk fails.
+func (r *recaller) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.tasks.wake:
+		}
+		for _, x := range r.tasks.take() {
+			if ctx.Err() != nil {
+				return
+			}
+			entries, err := r.store.Recall(x.Shard, x.After, x.Last, x.Lineage, x.Bytes)
+			if err != nil {
+				r.fail(fmt.Errorf("shard %d: %w", x.Shard, err))
+				return
+			}
+			r.inbox.add(func(n *news) { n.recalled = append(n.recalled, recalled{recall: x, entries: entries}) })
+		}
+	}
+}
