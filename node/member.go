@@ -32,6 +32,8 @@ const (
 	batchBytes = 1 << 20
 	// keepBytes of committed entries are kept in memory for each replica: who is behind by no more needs nothing from the disk.
 	keepBytes = 1 << 20
+	// sourceTime is how long a node may take to read a part of a snapshot before another is asked.
+	sourceTime = 2 * time.Second
 	// nodesEvery is how often it is looked which nodes could become members.
 	nodesEvery = time.Second
 )
@@ -65,6 +67,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 			Self: self, Numbers: shard.NewNumbers(n.store.Boot()),
 			MessageBytes: min(batchBytes, int(n.cfg.MaxMessage)/2), InFlightBytes: int(n.cfg.MaxInFlightBytes), WaitingReads: n.cfg.MaxQueuedReads,
 			MinReplicas: n.cfg.MinReplicas, KeepBytes: keepBytes, FillBytes: max(1, int(float64(n.cfg.TransferRate)*tick.Seconds())),
+			SourceTicks: int(sourceTime / tick),
 		},
 		SuspectTicks: patience, GraceTicks: int(graceAfterStart / tick), ReportTicks: 2 * patience,
 		SessionTicks: int(n.cfg.SessionExpiry / tick), RegrowTicks: int((n.cfg.RegrowAfter + tick - 1) / tick),

@@ -124,3 +124,42 @@ func TestGrowWithoutSnapshot(t *testing.T) {
 		t.Errorf("the new member is %v", learner.replica.State())
 	}
 }
+
+// TestSlowSource: a node that takes its time to read a part of a snapshot is not given up before SourceTicks, and its part counts
+// also when it was asked for again meanwhile.
+func TestSlowSource(t *testing.T) {
+	opt := testOptions()
+	opt.SourceTicks = 2000
+	c, _, learner := learning(t, opt)
+	var parts []Message
+	late := func(m Message) bool {
+		if m.Kind != MsgPart {
+			return false
+		}
+		parts = append(parts, m)
+		return true
+	}
+	for range 1000 {
+		learner.replica.Recruit()
+		c.pass(late)
+	}
+	if len(parts) < 2 {
+		t.Fatalf("the part was sent %d times: it was to be asked for again", len(parts))
+	}
+	first := learner.replica.fill.number
+	c.net = append(c.net, parts[0])
+	c.follows(learner, func(int) {
+		if f := learner.replica.fill; f.source != 0 && f.number != first {
+			t.Fatal("another snapshot was begun")
+		}
+	})
+	// Beyond that it is.
+	c, _, learner = learning(t, opt)
+	for range opt.SourceTicks + 100 {
+		learner.replica.Recruit()
+		c.pass(late)
+	}
+	if second := learner.replica.fill.number; second == first {
+		t.Error("a source that never answers is not given up")
+	}
+}

@@ -44,6 +44,9 @@ type Options struct {
 	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part, and what it reads from the log for one
 	// that learns from it, but for one entry. Zero: nothing does.
 	FillBytes int
+	// SourceTicks is for how many ticks a node may take to read a part of a snapshot, at least: how long its disk takes has
+	// nothing to do with how long a tick is.
+	SourceTicks int
 }
 
 // Replica is one replica of one shard: the chain within an epoch, reads, and

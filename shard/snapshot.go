@@ -164,13 +164,14 @@ type fill struct {
 	room    int   // bytes that may still be taken in this tick
 	askedAt int   // 0: the next part is not asked for yet
 	asked   int   // how often it was
+	since   int   // when it was asked for first
 }
 
 const (
-	// partPatience is after how many ticks a part is asked for again. It doubles each time.
+	// partPatience is after how many ticks a part is asked for again. It doubles each time, up to maxWait.
 	partPatience = 16
-	// partAttempts is how often it is: then the source is given up.
-	partAttempts = 4
+	// sourcePatience is after how many ticks in vain the source is given up, unless SourceTicks says more.
+	sourcePatience = 240
 )
 
 // Fill begins to take in a snapshot of source. The replica is not ACTIVE in its epoch.
@@ -216,7 +217,9 @@ func (r *Replica) askPart() {
 		f.askedAt = 0
 		return
 	}
-	f.askedAt = r.ticks
+	if f.askedAt = r.ticks; f.asked == 0 {
+		f.since = r.ticks
+	}
 	f.asked++
 	r.send(Message{Kind: MsgSnapshot, To: f.source, Number: f.number, Key: f.after})
 }
@@ -230,11 +233,10 @@ func (r *Replica) tickFill() {
 	switch {
 	case f.askedAt == 0:
 		r.askPart()
-	case r.ticks-f.askedAt <= partPatience<<(f.asked-1):
-	case f.asked < partAttempts:
-		r.askPart()
-	default:
+	case r.ticks-f.since > max(sourcePatience, r.opt.SourceTicks):
 		r.fill = fill{} // somebody else may be asked
+	case r.ticks-f.askedAt > min(partPatience<<min(f.asked-1, 8), maxWait):
+		r.askPart()
 	}
 }
 

@@ -88,7 +88,7 @@ func (n *node) options() engine.Options {
 		Replica: shard.Options{
 			Self: n.id, Numbers: shard.NewNumbers(n.boots),
 			MessageBytes: p.messageBytes, InFlightBytes: p.inFlightBytes, WaitingReads: p.waitingReads,
-			KeepBytes: p.keepBytes, FillBytes: p.fillBytes, LineageViews: p.lineageViews,
+			KeepBytes: p.keepBytes, FillBytes: p.fillBytes, SourceTicks: p.sourceTicks, LineageViews: p.lineageViews,
 		},
 		SuspectTicks: p.suspectTicks, GraceTicks: p.graceTicks, ReportTicks: p.reportTicks, SessionTicks: p.sessionTicks,
 		RegrowTicks: p.regrowTicks, TickMicros: uint64(tick) * momentMicros,
