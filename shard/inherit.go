@@ -28,7 +28,8 @@ func (r *Replica) Learn(chain Chain) bool {
 		r.write(Record{Kind: RecordPromise, Chain: merged})
 	}
 	r.down, r.inheriting = downstream{}, nil
-	r.learner, r.followers, r.fill, r.recollection = learner{}, nil, fill{}, recollection{}
+	r.learner, r.followers, r.recollection = learner{}, nil, recollection{}
+	r.fillOn()
 	if !mutant.On(mutant.WedgedDrains) {
 		r.up = upstream{}
 	}

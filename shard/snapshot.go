@@ -210,10 +210,20 @@ func (r *Replica) followed(void bool) {
 	}
 }
 
-// askPart asks for what comes next, unless enough has come in this tick.
+// fillOn goes on with a snapshot over a decision: what is persistent in an epoch is so in the next, and where the source stood in the
+// old one it is in the lineage of all to come. Where the source is no member any more it is given up: it may be gone.
+func (r *Replica) fillOn() {
+	f := &r.fill
+	if f.source != 0 && !r.conf.Has(f.source) {
+		*f = fill{}
+	}
+	f.askedAt, f.asked = 0, 0 // what is on its way carries the old epoch
+}
+
+// askPart asks for what comes next, unless enough has come in this tick, or a decision was learned of that is not promised yet.
 func (r *Replica) askPart() {
 	f := &r.fill
-	if f.room <= 0 && r.opt.FillBytes > 0 {
+	if f.room <= 0 && r.opt.FillBytes > 0 || r.promised != r.conf.Epoch {
 		f.askedAt = 0
 		return
 	}

@@ -69,6 +69,7 @@ const (
 	snapshotInParts
 	snapshotGone
 	fillWedged
+	fillGoesOn
 	fillCrash
 	learnerCut
 	learnerBehind
@@ -170,6 +171,7 @@ var rareStates = [Rares]struct{ name, what string }{
 	snapshotInParts:     {"snapshot-in-parts", "a snapshot takes more than one part"},
 	snapshotGone:        {"snapshot-gone", "a snapshot is gone before all parts of it were asked for"},
 	fillWedged:          {"fill-wedged", "a wedge comes while a snapshot is taken in"},
+	fillGoesOn:          {"fill-goes-on", "a snapshot goes on over a decision"},
 	fillCrash:           {"fill-crash", "a node crashes while it takes in a snapshot"},
 	learnerCut:          {"learner-cut", "a node that comes back holds entries that its lineage makes void"},
 	learnerBehind:       {"learner-behind", "a learner falls so far behind that the tail keeps no entries for it"},

@@ -107,5 +107,9 @@ func (r *rare) learning(n *node, v *replicaView, m *shard.Message) {
 		if len(m.Key) > 0 {
 			r.saw(snapshotInParts)
 		}
+		if m.Number == v.part && m.Epoch > v.partEpoch {
+			r.saw(fillGoesOn)
+		}
+		v.part, v.partEpoch = m.Number, m.Epoch
 	}
 }

@@ -26,7 +26,9 @@ type replicaView struct {
 	fetch         fetching
 	void          bool         // it has given up its history for a snapshot
 	learned       shard.Number // of its latest MsgFollow that was answered with entries
-	reported      bool         // it reported a suspicion in this configuration, and has not taken it back
+	part          shard.Number // of the snapshot of which it last took a part, and the epoch of that
+	partEpoch     shard.Epoch
+	reported      bool // it reported a suspicion in this configuration, and has not taken it back
 }
 
 // fenceAsked is a fence that waits for its confirmation.
