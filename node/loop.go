@@ -68,6 +68,7 @@ func (l *loop) run(ctx context.Context) {
 			l.ticked = time.Now()
 			if ticks%l.nodesEvery == 0 {
 				l.host.Nodes(l.node.candidates())
+				l.node.store.Hold(l.host.Lacking())
 			}
 			ticks++
 			l.node.beat(l.member, ticks)

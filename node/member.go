@@ -34,7 +34,9 @@ const (
 	keepBytes = 1 << 20
 	// sourceTime is how long a node may take to read a part of a snapshot before another is asked.
 	sourceTime = 2 * time.Second
-	// nodesEvery is how often it is looked which nodes could become members.
+	// holdTimes is how much longer than otherwise the log may become while somebody learns, and lacks what is in it.
+	holdTimes = 4
+	// nodesEvery is how often it is looked which nodes could become members, and what is lacking elsewhere.
 	nodesEvery = time.Second
 )
 

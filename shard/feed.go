@@ -24,7 +24,7 @@ const (
 	maxFollowers = 4
 	// maxOutstanding bounds the messages on their way to one.
 	maxOutstanding = 4
-	// followerPatience is after how many ticks of silence it is forgotten.
+	// followerPatience is after how many ticks of silence it is forgotten, unless SourceTicks says more.
 	followerPatience = 256
 	// feedEvery is the time between two signs of life for it, in ticks.
 	feedEvery = 4
@@ -79,6 +79,16 @@ func (r *Replica) kept() Seqno {
 		}
 	}
 	return kept
+}
+
+// Lacking is the position above which those lack entries who learn from this replica, or take in a snapshot of it; MaxSeqno
+// where nobody does.
+func (r *Replica) Lacking() Seqno {
+	lacking := MaxSeqno
+	for i := range r.followers {
+		lacking = min(lacking, r.followers[i].acked)
+	}
+	return lacking
 }
 
 func (r *Replica) follower(node NodeID, number Number) *follower {
@@ -160,7 +170,7 @@ func (r *Replica) feedTo(f *follower, entries []Entry) {
 }
 
 func (r *Replica) tickFollowers() {
-	r.followers = slices.DeleteFunc(r.followers, func(f follower) bool { return r.ticks-f.heardAt > followerPatience })
+	r.followers = slices.DeleteFunc(r.followers, func(f follower) bool { return r.ticks-f.heardAt > max(followerPatience, r.opt.SourceTicks) })
 	for i := range r.followers {
 		f := &r.followers[i]
 		f.room = min(f.room+r.opt.FillBytes, r.opt.FillBytes)

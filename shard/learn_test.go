@@ -52,7 +52,8 @@ func (c *cluster) follows(learner *node, each func(tick int)) {
 	c.t.Fatalf("the learner has not caught up: it has %d entries durable, and takes in a snapshot: %v", learner.replica.durable, learner.replica.Filling())
 }
 
-// TestLearnUnderLoad: what is written while a snapshot is on its way is kept for the learner, so that one is enough.
+// TestLearnUnderLoad: what is written while a snapshot is on its way is in the log for the learner, so that one is enough; the tail
+// tells from where on the log is needed.
 func TestLearnUnderLoad(t *testing.T) {
 	opt := testOptions()
 	opt.KeepBytes = 2000
@@ -64,6 +65,10 @@ func TestLearnUnderLoad(t *testing.T) {
 			if filling = f; f {
 				snapshots++
 			}
+		}
+		tail := c.node(id("b")).replica
+		if cut := learner.replica.fill.cut; filling && cut > 0 && tail.Lacking() > cut {
+			t.Fatalf("the learner takes in a snapshot at %d, and lacking is what is above %d", cut, tail.Lacking())
 		}
 	})
 	if snapshots != 1 {

@@ -7,23 +7,6 @@ import (
 	"github.com/ringward/ringward/shard/mutant"
 )
 
-// Numbers gives out the numbers of a node's askings. All replicas of a node share one.
-type Numbers struct{ last Number }
-
-// NewNumbers counts on from the first number of the given boot.
-func NewNumbers(boot uint64) *Numbers {
-	if mutant.On(mutant.NumbersRestart) {
-		boot = 1
-	}
-	return &Numbers{last: FirstNumber(boot)}
-}
-
-// Next returns a number above all before.
-func (n *Numbers) Next() Number {
-	n.last++
-	return n.last
-}
-
 // Options are what a replica is told once.
 type Options struct {
 	Self    NodeID
@@ -44,8 +27,8 @@ type Options struct {
 	// FillBytes bounds what a replica takes in of a snapshot in one tick, but for one part, and what it reads from the log for one
 	// that learns from it, but for one entry. Zero: nothing does.
 	FillBytes int
-	// SourceTicks is for how many ticks a node may take to read a part of a snapshot, at least: how long its disk takes has
-	// nothing to do with how long a tick is.
+	// SourceTicks is for how many ticks a node may take to read a part of a snapshot, or to take it in, at least: how long its disk
+	// takes has nothing to do with how long a tick is.
 	SourceTicks int
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // NodeID names one data directory for ever: it is made with the directory and
@@ -45,6 +47,23 @@ const BootBits = 20
 
 // FirstNumber is the number below all numbers of the given boot.
 func FirstNumber(boot uint64) Number { return Number(boot << (64 - BootBits)) }
+
+// Numbers gives out the numbers of a node's askings. All replicas of a node share one.
+type Numbers struct{ last Number }
+
+// NewNumbers counts on from the first number of the given boot.
+func NewNumbers(boot uint64) *Numbers {
+	if mutant.On(mutant.NumbersRestart) {
+		boot = 1
+	}
+	return &Numbers{last: FirstNumber(boot)}
+}
+
+// Next returns a number above all before.
+func (n *Numbers) Next() Number {
+	n.last++
+	return n.last
+}
 
 // View is a point in a shard's life: a position in its history, and the epoch in
 // force there. A view change goes from the last position of one epoch to

@@ -271,6 +271,17 @@ func (h *Host) Recalled(x shard.Recall, entries []shard.Entry) {
 	}
 }
 
+// Lacking tells for each shard that somebody learns from this node the position above which entries are lacking there.
+func (h *Host) Lacking() map[shard.ID]shard.Seqno {
+	lacking := map[shard.ID]shard.Seqno{}
+	for _, id := range h.order {
+		if at := h.engines[id].replica.Lacking(); at < shard.MaxSeqno {
+			lacking[id] = at
+		}
+	}
+	return lacking
+}
+
 // Filled tells that the part of a snapshot with this number is in the contents; and after the last that all are on disk.
 func (h *Host) Filled(id shard.ID, number shard.Number) {
 	if e := h.engines[id]; e != nil {

@@ -22,6 +22,8 @@ type storage interface {
 	sync(n int) error
 	// recall reads entries of a history from the log, as a Store does.
 	recall(shard.Recall) ([]shard.Entry, error)
+	// hold tells what is not to be dropped, as others lack it.
+	hold(map[shard.ID]shard.Seqno)
 	// trim makes the contents durable, and drops the part of the log that they make needless. It returns the shards
 	// for whose sake the oldest part is kept.
 	trim() (held []shard.ID, err error)

@@ -29,6 +29,7 @@ type model struct {
 	states    map[shard.ID]*shard.Stored // the fold of the log, without entries
 	flushed   map[shard.ID]map[string]string
 	flushedTo map[shard.ID]shard.Seqno
+	held      map[shard.ID]shard.Seqno // see hold
 
 	shown map[shard.ID]*modelContents // of the present process
 
@@ -221,7 +222,7 @@ func (m *model) trim() (held []shard.ID, err error) {
 	}
 	keep := 0
 	for i, s := range m.segments[1:] {
-		if m.end()-s.begin < m.w.plan.logKeep {
+		if rest := m.end() - s.begin; rest < m.w.plan.logKeep || rest < m.w.plan.logHold && m.lacking(s) {
 			break
 		}
 		for _, id := range slices.Sorted(maps.Keys(s.needed)) {
@@ -239,6 +240,18 @@ func (m *model) trim() (held []shard.ID, err error) {
 	m.segments = m.segments[keep:]
 	return held, nil
 }
+
+// lacking reports whether somebody lacks what stands before a segment.
+func (m *model) lacking(s segment) bool {
+	for id, above := range m.held {
+		if s.needed[id] > above {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) hold(lacking map[shard.ID]shard.Seqno) { m.held = lacking }
 
 func (m *model) flush() error {
 	if err := m.try(writeFails); err != nil {
@@ -265,7 +278,7 @@ func (m *model) crash(power bool) {
 			end = m.synced + m.w.random.disk.IntN(end-m.synced+1)
 		}
 	}
-	m.log, m.ends, m.shown, m.failed = m.log[:end-m.trimmed], nil, nil, ""
+	m.log, m.ends, m.shown, m.held, m.failed = m.log[:end-m.trimmed], nil, nil, nil, ""
 }
 
 func (m *model) close() {}

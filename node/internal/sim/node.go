@@ -361,6 +361,7 @@ func (n *node) tickHost(late bool) {
 	}
 	if n.ticks%10 == 0 {
 		n.host.Nodes(n.w.candidates())
+		n.disk.storage.hold(n.host.Lacking())
 		for _, id := range n.hosted {
 			open := n.machines[id].Sessions()
 			n.take(func() { n.host.Sessions(id, open) })

@@ -30,7 +30,7 @@ type plan struct {
 	regrowTicks                                         int // 0: chains only shrink
 	zones                                               int // 0: no node names its own
 	keepBytes, partBytes, fillBytes, lineageViews       int
-	segmentBytes, logKeep, sourceTicks                  int
+	segmentBytes, logKeep, logHold, sourceTicks         int
 	honestTicks                                         bool // a late tick says so
 
 	// Time for things to take: the least and, for most, the greatest.
@@ -102,7 +102,7 @@ func newPlan(r *rand.Rand, only []Family) plan {
 	p.fullWithin = p.calmWithin + moment(80*p.suspectTicks+16*p.regrowTicks+p.shards*(8*p.suspectTicks+2*p.regrowTicks))*tick
 	p.lineageViews = oneOf(r, 3, 8, 0, 0)
 	p.keepBytes, p.partBytes, p.fillBytes = oneOf(r, 0, 200, 1000, 1<<20), oneOf(r, 1, 100, 1000, 1<<20), oneOf(r, 0, 100, 1000)
-	p.logKeep, p.sourceTicks = oneOf(r, 0, 2000, 10000, 1<<20), oneOf(r, 0, 0, 300)
+	p.logKeep, p.logHold, p.sourceTicks = oneOf(r, 0, 2000, 10000, 1<<20), oneOf(r, 0, 10000, 1<<20), oneOf(r, 0, 0, 300)
 	p.faults = newRates(r, only)
 	share := productionShare
 	if slices.Contains(only, Torn) && len(only) < int(Families) {

@@ -53,7 +53,7 @@ func (p *production) open() (uint64, map[shard.ID]*shard.Stored, error) {
 	var err error
 	p.fs.Fault(p.trouble.seed, p.fault)
 	p.disk, err = store.Open(p.fs, directory, store.Options{
-		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), MemTableSize: memTableSize, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
+		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), LogHold: int64(p.w.plan.logHold), MemTableSize: memTableSize, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
 	})
 	if err != nil {
 		p.disk = nil
@@ -86,6 +86,8 @@ func (p *production) sync(int) error { return p.disk.Sync() }
 func (p *production) recall(x shard.Recall) ([]shard.Entry, error) {
 	return p.disk.Recall(x.Shard, x.After, x.Last, x.Lineage, x.Bytes)
 }
+
+func (p *production) hold(lacking map[shard.ID]shard.Seqno) { p.disk.Hold(lacking) }
 
 func (p *production) trim() ([]shard.ID, error) { return p.disk.Trim() }
 

@@ -23,7 +23,7 @@ func TestRareStatesAreNamed(t *testing.T) {
 // seldom are the states that a campaign of enoughForMost seeds need not come to.
 var seldom = map[Rare]bool{
 	fetchAgain: true, fetchInParts: true, inheritAgain: true, lostProposal: true, voidCut: true, beyondRepair: true,
-	walkBackFar: true, learnerBehind: true, learnerPastTail: true,
+	walkBackFar: true, learnerBehind: true, learnerPastTail: true, fillGoesOn: true,
 }
 
 // enoughForMost is how many seeds come to all the others.

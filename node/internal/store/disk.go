@@ -157,7 +157,7 @@ func (d *Disk) undoInit(applied map[shard.ID]position) error {
 }
 
 func (d *Disk) newLog() *log {
-	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize, d.options.LogKeep)
+	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize, d.options.LogKeep, d.options.LogHold)
 }
 
 func (d *Disk) path(name string) string { return d.fs.PathJoin(d.dir, name) }
@@ -311,6 +311,13 @@ func (d *Disk) Recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineag
 	return entries, nil
 }
 
+// Hold implements Store.
+func (d *Disk) Hold(lacking map[shard.ID]shard.Seqno) {
+	d.log.mu.Lock()
+	defer d.log.mu.Unlock()
+	d.log.hold = lacking
+}
+
 // Snapshot implements Store.
 func (d *Disk) Snapshot(id shard.ID) (Snapshot, error) {
 	if err := d.fail.get(); err != nil {
@@ -334,6 +341,9 @@ func (d *Disk) LogBytes() int64 { return d.log.used.Load() }
 func (d *Disk) Trim() (held []shard.ID, err error) {
 	if err := d.fail.get(); err != nil {
 		return nil, err
+	}
+	if !d.log.drops() {
+		return nil, nil // without a look at the contents: this may be asked often
 	}
 	// Read before the flush: what is committed after it is not flushed.
 	applied, err := appliedPositions(d.db, d.fail)

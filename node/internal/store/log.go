@@ -40,6 +40,7 @@ type log struct {
 	seed        uint64
 	segmentSize int64
 	keep        int64 // so many bytes are not dropped, although nobody here needs them
+	most        int64 // so many are not, while hold says that somebody lacks them
 
 	// states is the fold of all records per shard, without the entries.
 	states map[shard.ID]*shard.Stored
@@ -62,11 +63,12 @@ type log struct {
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last is the one in use
 	spare    bool       // there is a file to recycle
+	hold     map[shard.ID]shard.Seqno
 }
 
-func newLog(fs vfs.FS, dir string, seed uint64, segmentSize, keep int64) *log {
+func newLog(fs vfs.FS, dir string, seed uint64, segmentSize, keep, most int64) *log {
 	return &log{
-		fs: fs, dir: dir, seed: seed, segmentSize: segmentSize, keep: keep,
+		fs: fs, dir: dir, seed: seed, segmentSize: segmentSize, keep: keep, most: most,
 		states: map[shard.ID]*shard.Stored{}, cuts: map[shard.ID]shard.Seqno{},
 	}
 }

@@ -15,6 +15,11 @@ func kept(t *testing.T, keep int64) *logged {
 	t.Helper()
 	o := small
 	o.LogKeep = keep
+	return keptWith(t, o)
+}
+
+func keptWith(t *testing.T, o store.Options) *logged {
+	t.Helper()
 	l := newLogged(t, o)
 	m, err := storetest.Machine(l.d.Genesis(), 1, l.d.Contents(1))
 	check(t, err)
@@ -65,6 +70,33 @@ func TestLogKeep(t *testing.T) {
 	l.open(t, small)
 	if n := l.d.LogBytes(); n > 2*small.SegmentSize {
 		t.Errorf("%d bytes of the log are left where nothing is to be kept", n)
+	}
+}
+
+// TestLogHold: what somebody lacks stays as well, up to a bound.
+func TestLogHold(t *testing.T) {
+	const keep, most = 20 << 10, 150 << 10
+	o := small
+	o.LogKeep, o.LogHold = keep, most
+	l := keptWith(t, o)
+	for _, c := range []struct {
+		lacking map[shard.ID]shard.Seqno
+		least   int64
+		floor   shard.Seqno // at most
+	}{
+		{map[shard.ID]shard.Seqno{1: 0, 2: 7}, most, 140}, // the bound is what counts
+		{map[shard.ID]shard.Seqno{1: 200}, 100 << 10, 200},
+		{map[shard.ID]shard.Seqno{1: 400}, keep, 370},
+	} {
+		l.d.Hold(c.lacking)
+		_, err := l.d.Trim()
+		check(t, err)
+		if n := l.d.LogBytes(); n < c.least || n > c.least+2*small.SegmentSize {
+			t.Errorf("with %v lacking, %d bytes of the log are left, want %d and little more", c.lacking, n, c.least)
+		}
+		if floor := l.floor(t); floor > c.floor || floor < c.floor-20 {
+			t.Errorf("with %v lacking, what is above %d can be read, want %d or a little less", c.lacking, floor, c.floor)
+		}
 	}
 }
 

@@ -216,10 +216,31 @@ func (l *log) dropSegments(flushed map[shard.ID]position) error {
 	}
 }
 
-// due reports whether the oldest segment may go for its own sake: it is not the one in use, nobody reads it, and behind it is
-// as much as is to be kept. mu is held.
+// due reports whether the oldest segment may go for others' sake: it is not the one in use, nobody reads it, behind it is as much
+// as is to be kept, and nobody is known to lack what is in it, or too much behind it. mu is held.
 func (l *log) due() bool {
-	return len(l.segments) > 1 && l.segments[0].readers == 0 && l.used.Load()-l.segments[0].end >= l.keep
+	if len(l.segments) < 2 || l.segments[0].readers > 0 {
+		return false
+	}
+	rest := l.used.Load() - l.segments[0].end
+	return rest >= l.keep && (rest >= l.most || !l.segments[0].lacking(l.hold))
+}
+
+// drops reports whether there is a segment to drop.
+func (l *log) drops() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.due()
+}
+
+// lacking reports whether the segment holds entries above these positions.
+func (s *segment) lacking(above map[shard.ID]shard.Seqno) bool {
+	for id, seqno := range above {
+		if s.last[id] > seqno {
+			return true
+		}
+	}
+	return false
 }
 
 // heldBy lists the shards that keep the oldest segment. It returns more false where that

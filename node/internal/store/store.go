@@ -76,7 +76,11 @@ type Store interface {
 	// damaged: all later calls fail as well.
 	Recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage, size int) ([]shard.Entry, error)
 
-	// Trim drops the old part of the log whose entries the contents hold, beyond what Options.LogKeep is to be kept, after it
+	// Hold tells above which positions entries of some shards are lacking elsewhere: they stay where Trim would drop them, up
+	// to Options.LogHold. It replaces what was told before, and may be called at any time.
+	Hold(map[shard.ID]shard.Seqno)
+
+	// Trim drops the old part of the log whose entries the contents hold, beyond what is to be kept or held for others, after it
 	// has made those contents durable. It returns the shards whose entries keep the
 	// oldest part that remains; none when only the part in use remains. A shard that
 	// stands still can hold the log for ever: what frees it is a RecordActivate of its
@@ -106,6 +110,8 @@ type Options struct {
 	SegmentSize int64
 	// LogKeep is how much of the log Trim leaves although the contents hold it, in bytes: for others, see Recall. Default 0.
 	LogKeep int64
+	// LogHold is how long the log may become, in bytes, for what somebody is known to lack, see Hold. Default LogKeep.
+	LogHold int64
 	// MemTableSize is how much Pebble gathers in memory before it writes a table,
 	// in bytes. What is in memory has to be replayed after a crash. Default 64 MiB.
 	MemTableSize uint64
@@ -150,6 +156,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("segment size of %d bytes: want 1 to %d", o.SegmentSize, maxSegmentSize)
 	case o.LogKeep < 0:
 		return o, fmt.Errorf("log of %d bytes to keep: want at least 0", o.LogKeep)
+	case o.LogHold < 0:
+		return o, fmt.Errorf("log of %d bytes to hold: want at least 0", o.LogHold)
 	case o.MemTableSize > maxMemTableSize:
 		return o, fmt.Errorf("memtable size of %d bytes: want 1 to %d", o.MemTableSize, uint64(maxMemTableSize))
 	case o.CacheSize < 0:
