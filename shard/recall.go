@@ -7,7 +7,7 @@ type Recall struct {
 	// To is who lacks it, and Number that of the asking; the replica itself, where it takes the entries back into memory.
 	To     NodeID
 	Number Number
-	// Wanted are the entries above After, up to Last, from the first on; of about so many bytes, at least one.
+	// Wanted are the entries above After, up to Last, from the first on; no more than so many bytes hold, but at least one.
 	After, Last Seqno
 	Bytes       int
 	// Lineage tells which entry of a position is meant: the log may hold others, that are void.

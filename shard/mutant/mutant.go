@@ -79,5 +79,6 @@ const (
 	TornTailKept
 	UnsyncedTailTrusted
 	TrimBeforeFlush
+	RecallByPosition
 	TimeoutIsFailure
 )

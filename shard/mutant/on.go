@@ -81,6 +81,7 @@ var All = []Description{
 	{TornTailKept, "torn-tail-kept", "4.2", "what a crash left half written stays at the end of its segment"},
 	{UnsyncedTailTrusted, "unsynced-tail-trusted", "2.4", "what a starting node reads counts as durable"},
 	{TrimBeforeFlush, "trim-before-flush", "11.5", "the log is trimmed up to what is applied, flushed or not"},
+	{RecallByPosition, "recall-by-position", "6.2", "what is read from a log for another is what stands there for a position first, void or not"},
 	{TimeoutIsFailure, "timeout-is-failure", "8", "a client takes a write without an answer for one that did not happen"},
 }
 

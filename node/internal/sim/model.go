@@ -187,10 +187,12 @@ func (m *model) recall(x shard.Recall) ([]shard.Entry, error) {
 		return nil, nil
 	}
 	var entries []shard.Entry
-	for size := 0; size < x.Bytes && x.After+shard.Seqno(len(entries)) < x.Last; {
-		e := s.Entries[x.After-s.Start:][len(entries)]
+	for size, at := 0, x.After; at < x.Last; at++ {
+		e := s.Entries[at-s.Start]
+		if size += len(e); size > x.Bytes && len(entries) > 0 {
+			break
+		}
 		entries = append(entries, slices.Clone(e))
-		size += len(e)
 	}
 	return entries, nil
 }

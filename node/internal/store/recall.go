@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ringward/ringward/shard"
+	"github.com/ringward/ringward/shard/mutant"
 )
 
 // run is where the entries of one shard stand in a segment.
@@ -114,13 +115,22 @@ func (l *log) recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage
 	}
 	defer l.release(seg)
 	// Entries of equal epoch and position are equal. So the lineage tells those that are meant from those that are void.
+	meant := func(e shard.Entry) bool {
+		next := after + 1 + shard.Seqno(len(entries))
+		return e.Seqno() == next && (e.Epoch() == lineage.EpochAt(next) || mutant.On(mutant.RecallByPosition))
+	}
+	more := true
 	take := func(e shard.Entry) {
-		if next := after + 1 + shard.Seqno(len(entries)); e.Seqno() == next && next <= last && lineage.EpochAt(next) == e.Epoch() && size > 0 {
+		if !more || !meant(e) {
+			return
+		}
+		if more = size >= len(e) || len(entries) == 0; more {
 			entries = append(entries, slices.Clone(e))
 			size -= len(e)
+			more = e.Seqno() < last
 		}
 	}
-	err = l.scan(seg.number, from, end, func(payload []byte) (more bool, err error) {
+	err = l.scan(seg.number, from, end, func(payload []byte) (bool, error) {
 		if len(payload) == 0 {
 			return true, nil
 		}
@@ -134,7 +144,7 @@ func (l *log) recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage
 		for _, e := range r.Entries {
 			take(e)
 		}
-		return size > 0 && after+shard.Seqno(len(entries)) < last, nil
+		return more, nil
 	})
 	return entries, err
 }

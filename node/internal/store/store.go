@@ -70,8 +70,8 @@ type Store interface {
 	// nothing more is promised: all later calls fail as well.
 	Sync() error
 
-	// Recall reads entries that are durable from the log: those of a history above after, up to last, from the first on, of
-	// about size bytes; at least one, and none where the log does not hold the first any more. The lineage, which reaches
+	// Recall reads entries that are durable from the log: those of a history above after, up to last, from the first on, as many as
+	// size bytes hold, or fewer; at least one, and none where the log does not hold the first any more. The lineage, which reaches
 	// back to after, tells them from others at the same positions that are void. An error means that the disk has failed, or is
 	// damaged: all later calls fail as well.
 	Recall(id shard.ID, after, last shard.Seqno, lineage shard.Lineage, size int) ([]shard.Entry, error)

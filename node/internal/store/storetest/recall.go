@@ -8,7 +8,7 @@ import (
 	"github.com/ringward/ringward/shard"
 )
 
-// recall reads all entries of h above after, in parts of about size bytes, and compares them with what they should be. It
+// recall reads all entries of h above after, in parts of size bytes, and compares them with what they should be. It
 // reports whether the log holds them.
 func (f *fixture) recall(h *History, after shard.Seqno, size int) bool {
 	f.Helper()
@@ -27,7 +27,7 @@ func (f *fixture) recall(h *History, after shard.Seqno, size int) bool {
 			if at > h.Last() || !slices.Equal(e, h.Entries[at-h.Start-1]) {
 				f.Fatalf("shard %d: the log has %d/%d %x at %d, want %q", h.Shard, e.Epoch(), e.Seqno(), e.Hash(), at, h.Entries[min(at, h.Last())-h.Start-1].Command())
 			}
-			if bytes += len(e); i > 0 && bytes-len(e) >= size {
+			if bytes += len(e); i > 0 && bytes > size {
 				f.Fatalf("shard %d: %d entries of %d bytes come where %d bytes are wanted", h.Shard, len(entries), bytes, size)
 			}
 		}
