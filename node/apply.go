@@ -24,6 +24,7 @@ type applier struct {
 	fail     func(error)
 
 	tasks *queue[shard.Work]
+	pacer *pacer[shard.ID] // of the parts of snapshots
 	// sessionsEvery is how often the loop is told of the open sessions.
 	sessionsEvery time.Duration
 }
@@ -31,11 +32,11 @@ type applier struct {
 // done is the Token of an operation: it takes the result.
 type done func(shard.Result)
 
-func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
+func newApplier(s store.Store, m *telemetry.Metrics, b *inbox, rate Size, sessionsEvery time.Duration, fail func(error)) (*applier, error) {
 	standing := newStanding()
 	a := &applier{
 		store: s, machines: map[shard.ID]*shard.Machine{}, standing: standing, dirty: map[shard.ID]bool{}, metrics: m, inbox: b,
-		flusher: newFlusher(s, b, standing, fail), fail: fail, tasks: newQueue[shard.Work](), sessionsEvery: sessionsEvery,
+		flusher: newFlusher(s, b, standing, fail), fail: fail, tasks: newQueue[shard.Work](), pacer: newPacer[shard.ID](rate), sessionsEvery: sessionsEvery,
 	}
 	for id, stored := range s.Replicas() {
 		m, err := a.machine(id)
@@ -150,7 +151,10 @@ func (a *applier) fill(m *shard.Machine, id shard.ID, p *shard.Part) error {
 		return err
 	}
 	if !p.Done {
-		a.inbox.add(func(n *news) { n.filled = append(n.filled, filled{shard: id, number: p.Number}) })
+		number := p.Number
+		time.AfterFunc(a.pacer.wait(id, len(p.Data), time.Now()), func() {
+			a.inbox.add(func(n *news) { n.filled = append(n.filled, filled{shard: id, number: number}) })
+		})
 		return nil
 	}
 	seqno, _ := m.Applied()

@@ -46,7 +46,7 @@ type Config struct {
 	MaxInFlightOps   int  `key:"max-in-flight-ops" doc:"operations of clients on this node that are not yet answered; more wait"`
 	MaxQueuedReads   int  `key:"max-queued-reads" doc:"reads per shard that wait for their fence; more are refused"`
 
-	TransferRate Size `key:"transfer-rate" doc:"bytes per second of each shard that this node takes in as a snapshot; one part of up to 256KiB passes in any case"`
+	TransferRate Size `key:"transfer-rate" doc:"bytes per second of each shard that this node takes in as a snapshot, or reads from its log for one that learns; one part of up to 256KiB passes in any case"`
 	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log, preallocated"`
 	LogRetention Size `key:"log-retention" doc:"length of the history log, beyond log-keep, from which on contents are flushed, so that its oldest segments can go"`
 	LogKeep      Size `key:"log-keep" doc:"length of the history log that stays for nodes that were away: who lacks no more needs no snapshot; while one learns it may become four times as long as otherwise"`
@@ -77,7 +77,7 @@ func Defaults() Config {
 		MaxInFlightBytes: 64 << 20,
 		MaxInFlightOps:   16384,
 		MaxQueuedReads:   16384,
-		TransferRate:     64 << 20,
+		TransferRate:     32 << 20,
 		LogSegment:       64 << 20,
 		LogRetention:     256 << 20,
 		LogKeep:          256 << 20,

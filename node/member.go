@@ -52,11 +52,11 @@ func (n *Node) join(g *sequencer.Genesis) error {
 			m.inbox.add(func(x *news) { x.calls = append(x.calls, func(h *engine.Host) { h.Rewrite(held) }) })
 		}, n.fail)
 	var err error
-	if m.applier, err = newApplier(n.store, n.metrics, m.inbox, sessionsEvery, n.fail); err != nil {
+	if m.applier, err = newApplier(n.store, n.metrics, m.inbox, n.cfg.TransferRate, sessionsEvery, n.fail); err != nil {
 		return err
 	}
 	m.exporter = newExporter(n.store, m.inbox, n.log, n.partBytes(), n.fail)
-	m.recaller = newRecaller(n.store, m.inbox, n.fail)
+	m.recaller = newRecaller(n.store, m.inbox, n.cfg.TransferRate, n.fail)
 	recovered := map[shard.ID]engine.Recovered{}
 	hosted := map[shard.ID]bool{}
 	for id, stored := range n.store.Replicas() {

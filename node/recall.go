@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ringward/ringward/node/internal/store"
 	"github.com/ringward/ringward/shard"
@@ -15,6 +16,7 @@ type recaller struct {
 	inbox *inbox
 	fail  func(error)
 	tasks *queue[shard.Recall] // at most one for each that learns from a replica here, and one for the replica itself
+	pacer *pacer[asker]
 }
 
 // recalled are entries that were read; none where they are gone.
@@ -23,8 +25,8 @@ type recalled struct {
 	entries []shard.Entry
 }
 
-func newRecaller(s store.Store, b *inbox, fail func(error)) *recaller {
-	return &recaller{store: s, inbox: b, fail: fail, tasks: newQueue[shard.Recall]()}
+func newRecaller(s store.Store, b *inbox, rate Size, fail func(error)) *recaller {
+	return &recaller{store: s, inbox: b, fail: fail, tasks: newQueue[shard.Recall](), pacer: newPacer[asker](rate)}
 }
 
 // run reads until ctx ends, or the disk fails.
@@ -39,12 +41,30 @@ func (r *recaller) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			entries, err := r.store.Recall(x.Shard, x.After, x.Last, x.Lineage, x.Bytes)
-			if err != nil {
+			if err := r.one(x); err != nil {
 				r.fail(fmt.Errorf("shard %d: %w", x.Shard, err))
 				return
 			}
-			r.inbox.add(func(n *news) { n.recalled = append(n.recalled, recalled{recall: x, entries: entries}) })
 		}
 	}
+}
+
+// one reads one part. What is for a replica here is waited for by clients, and not paced.
+func (r *recaller) one(x shard.Recall) error {
+	entries, err := r.store.Recall(x.Shard, x.After, x.Last, x.Lineage, min(x.Bytes, partBytes))
+	if err != nil {
+		return err
+	}
+	wait := time.Duration(0)
+	if x.To != r.store.Node() {
+		bytes := 0
+		for _, e := range entries {
+			bytes += len(e)
+		}
+		wait = r.pacer.wait(asker{x.Shard, x.To}, bytes, time.Now())
+	}
+	time.AfterFunc(wait, func() {
+		r.inbox.add(func(n *news) { n.recalled = append(n.recalled, recalled{recall: x, entries: entries}) })
+	})
+	return nil
 }
