@@ -104,17 +104,9 @@ func TestLogHold(t *testing.T) {
 func TestRecallDamaged(t *testing.T) {
 	l := kept(t, 1<<20)
 	path := dir + "/log/0000000000000003.log"
-	all := files(t, l.mem)
-	all[path][4000] ^= 1
-	fs := fileSystem(t, map[string][]byte{path: all[path]})
-	f, err := fs.Open(path)
+	f, err := l.mem.OpenReadWrite(path, "test")
 	check(t, err)
-	b := make([]byte, len(all[path]))
-	_, err = f.ReadAt(b, 0)
-	check(t, err)
-	w, err := l.mem.OpenReadWrite(path, "test")
-	check(t, err)
-	_, err = w.WriteAt(b, 0)
+	_, err = f.WriteAt([]byte{files(t, l.mem)[path][4000] ^ 1}, 4000)
 	check(t, err)
 	var damage *store.DamageError
 	for after := shard.Seqno(0); after < l.h.Last() && err == nil; after++ {
