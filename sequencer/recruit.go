@@ -235,10 +235,10 @@ func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command)
 		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
 		return nil, r.dismiss(reg)
 	case recorded && (r.ready || mutant.On(mutant.LearnerAtOnce)):
-		if members, ok := r.joined(v); ok {
+		switch members, hurries, ok := r.joined(v); {
+		case ok && (hurries || v.Quiet()):
 			return nil, r.propose(reg, r.reconfigure(members))
-		}
-		if r.lacks <= 0 {
+		case !ok && r.lacks <= 0:
 			return nil, r.dismiss(reg)
 		}
 	case recorded && r.lacks <= 0 && mutant.On(mutant.MoveWedgesFirst):
@@ -258,14 +258,14 @@ func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command)
 }
 
 // joined are the members with the node at the tail. It reports false where it may not become one any more: other shards may
-// have changed since it was chosen.
-func (r *Recruiter) joined(v View) (members []shard.NodeID, ok bool) {
+// have changed since it was chosen. What is no more than an improvement does not hurry.
+func (r *Recruiter) joined(v View) (members []shard.NodeID, hurries, ok bool) {
 	if r.lacks > 0 {
 		_, ok = v.Spare(false, r.asked)
-		return append(slices.Clone(r.newest.Members), r.node), ok || mutant.On(mutant.LearnerAtOnce)
+		return append(slices.Clone(r.newest.Members), r.node), true, ok || mutant.On(mutant.LearnerAtOnce)
 	}
 	x, ok := v.Exchange(r.asked)
-	return append(without(r.newest.Members, x.Leaves), r.node), ok && (x.Drains || v.Quiet())
+	return append(without(r.newest.Members, x.Leaves), r.node), x.Drains, ok
 }
 
 // asked reports whether it is the node.

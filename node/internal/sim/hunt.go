@@ -51,8 +51,7 @@ type trap struct {
 // nodes may follow, as in the exhaustive check. And a wedge that leaves older configurations out costs no more than a refusal later. That what a head gets back is
 // taken for a fence shows where the head was replaced without knowing before it gets it: not in 5,000 seeds of the plain mix. A move
 // that wedges first, and a node in every shard, break no promise: they cost what they should not.
-// That
-// a log is asked for what it holds in void versions too is so seldom that seeds take a minute to notice; the store's test is at once.
+// That a log is asked for what it holds in void versions too is so seldom that seeds take a minute to notice; the store's test is at once.
 var traps = map[mutant.Mutant]trap{
 	mutant.RecoveredFences:        {test: "TestTranscripts/read_recovered", pkg: "shard"},
 	mutant.MoveWedgesFirst:        {test: "TestRecruiter", pkg: "sequencer"},
