@@ -63,7 +63,7 @@ var traps = map[mutant.Mutant]trap{
 	mutant.CutAtLength:            {bounds: &exhaust.Bounds{Nodes: 2, Writes: 2, Decisions: 2, Free: true}},
 
 	mutant.RulingIgnoresPending: onRuins,
-	mutant.RulingNotHeld:        onRuins,
+	mutant.RulingNotHeld:        {test: "TestTranscripts/recover_pending", pkg: "node/internal/engine"},
 	mutant.RulingForgotten:      {test: "TestTranscripts/recover_given_along", pkg: "node/internal/engine"},
 
 	mutant.FailedSyncRetried:   onDisk,
