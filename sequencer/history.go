@@ -105,10 +105,8 @@ func decodeReason(d *shard.Decoder) Reason {
 
 // append encodes o: 1 and Base, or 0; then the durations.
 func (o Outcome) append(b []byte) []byte {
-	if o.HasBase {
-		b = binary.AppendUvarint(append(b, 1), uint64(o.Base))
-	} else {
-		b = append(b, 0)
+	if b = shard.AppendBool(b, o.HasBase); o.HasBase {
+		b = binary.AppendUvarint(b, uint64(o.Base))
 	}
 	for _, took := range []uint64{o.Persisted, o.Wedge, o.Inherit, o.AllActive} {
 		b = binary.AppendUvarint(b, took)
@@ -117,19 +115,11 @@ func (o Outcome) append(b []byte) []byte {
 }
 
 func decodeOutcome(d *shard.Decoder) (o Outcome) {
-	if o.HasBase = decodeFlag(d); o.HasBase {
+	if o.HasBase = d.Bool(); o.HasBase {
 		o.Base = shard.Seqno(d.Uvarint())
 	}
 	o.Persisted, o.Wedge, o.Inherit, o.AllActive = d.Uvarint(), d.Uvarint(), d.Uvarint(), d.Uvarint()
 	return o
-}
-
-func decodeFlag(d *shard.Decoder) bool {
-	f := d.Byte()
-	if f > 1 {
-		d.Fail(fmt.Errorf("flag %d: want 0 or 1", f))
-	}
-	return f == 1
 }
 
 // appendDecisions encodes each: the configuration, the reason, and 1 and the outcome, or 0.
@@ -137,10 +127,8 @@ func appendDecisions(b []byte, all []Decision) []byte {
 	b = binary.AppendUvarint(b, uint64(len(all)))
 	for _, x := range all {
 		b = x.Reason.append(shard.AppendConfiguration(b, x.Configuration))
-		if x.Active {
-			b = x.Outcome.append(append(b, 1))
-		} else {
-			b = append(b, 0)
+		if b = shard.AppendBool(b, x.Active); x.Active {
+			b = x.Outcome.append(b)
 		}
 	}
 	return b
@@ -155,7 +143,7 @@ func decodeDecisions(d *shard.Decoder, newest shard.Configuration) (all []Decisi
 	}
 	for i := range n {
 		x := Decision{Configuration: d.Configuration(), Reason: decodeReason(d)}
-		if x.Active = decodeFlag(d); x.Active {
+		if x.Active = d.Bool(); x.Active {
 			x.Outcome = decodeOutcome(d)
 		}
 		if i > 0 && x.Configuration.Epoch != all[i-1].Configuration.Epoch+1 {

@@ -36,7 +36,7 @@ const (
 	cmdReconfigure = 1
 	cmdActivated   = 2
 	cmdRecruit     = 3
-	cmdAdopt       = 8
+	cmdAdopt       = 4
 )
 
 // Reconfigure encodes the command that decides c as the successor of epoch c.Epoch-1: a

@@ -59,6 +59,15 @@ func (d *Decoder) Byte() byte {
 	return v
 }
 
+// Bool reads what AppendBool wrote.
+func (d *Decoder) Bool() bool {
+	v := d.Byte()
+	if v > 1 {
+		d.Fail(fmt.Errorf("flag %d: want 0 or 1", v))
+	}
+	return v == 1
+}
+
 // Bytes reads a length and as many bytes. The result aliases the input.
 func (d *Decoder) Bytes() []byte {
 	n := d.Uvarint()
@@ -88,6 +97,14 @@ func (d *Decoder) Done() error {
 		return fmt.Errorf("%d bytes left over", len(d.b))
 	}
 	return d.err
+}
+
+// AppendBool appends 1 or 0.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 // AppendBytes appends a length and the bytes.

@@ -33,21 +33,18 @@ func (g Ruling) Valid() error {
 
 // AppendRuling encodes g: At, and 1 and the chain, or 0.
 func AppendRuling(b []byte, g Ruling) []byte {
-	b = binary.AppendUvarint(b, g.At)
+	b = AppendBool(binary.AppendUvarint(b, g.At), g.Open())
 	if !g.Open() {
-		return append(b, 0)
+		return b
 	}
-	return AppendChain(append(b, 1), g.Chain)
+	return AppendChain(b, g.Chain)
 }
 
 // Ruling reads a valid ruling.
 func (d *Decoder) Ruling() Ruling {
 	g := Ruling{At: d.Uvarint()}
-	switch open := d.Byte(); {
-	case open == 1:
+	if d.Bool() {
 		g.Chain = d.Chain()
-	case open > 1:
-		d.Fail(fmt.Errorf("flag %d: want 0 or 1", open))
 	}
 	if d.err == nil {
 		if err := g.Valid(); err != nil {

@@ -39,12 +39,7 @@ const (
 
 func appendNode(b []byte, n Node) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(n.ID))
-	b = binary.AppendUvarint(b, n.Boot)
-	if n.Drains {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
-	}
+	b = shard.AppendBool(binary.AppendUvarint(b, n.Boot), n.Drains)
 	for _, s := range []string{n.Name, n.Zone, n.Address, n.Gossip, n.Cluster} {
 		b = shard.AppendBytes(b, []byte(s))
 	}
@@ -54,7 +49,7 @@ func appendNode(b []byte, n Node) []byte {
 // decodeNode reads a node, alive or not.
 func decodeNode(d *shard.Decoder) Node {
 	n := Node{
-		ID: shard.NodeID(d.Uint64()), Boot: d.Uvarint(), Drains: decodeFlag(d),
+		ID: shard.NodeID(d.Uint64()), Boot: d.Uvarint(), Drains: d.Bool(),
 		Name: string(d.Bytes()), Zone: string(d.Bytes()), Address: string(d.Bytes()), Gossip: string(d.Bytes()),
 		Cluster: string(d.Bytes()),
 	}
@@ -62,14 +57,6 @@ func decodeNode(d *shard.Decoder) Node {
 		d.Fail(err) // keeps an earlier error
 	}
 	return n
-}
-
-func decodeFlag(d *shard.Decoder) bool {
-	f := d.Byte()
-	if f > 1 {
-		d.Fail(fmt.Errorf("flag %d: want 0 or 1", f))
-	}
-	return f == 1
 }
 
 func (n Node) valid() error {

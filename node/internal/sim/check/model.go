@@ -183,7 +183,7 @@ func (m *model) setSession(id uint64, s *session) {
 	}
 }
 
-// configure carries out a register command: one byte, 1 to decide, 2 to record as activated, 3 to name a learner and 8 to adopt what an
+// configure carries out a register command: one byte, 1 to decide, 2 to record as activated, 3 to name a learner and 4 to adopt what an
 // operator decided, and the configuration; then come why it is decided, how it came out, the learner in 8 bytes, or why and the
 // operator's chain, which ends with the configuration.
 func (m *model) configure(b []byte) ([]configuration, error) {
@@ -199,12 +199,12 @@ func (m *model) configure(b []byte) ([]configuration, error) {
 		more = r.outcome()
 	case 3:
 		learner = r.fixed()
-	case 8:
+	case 4:
 		more = r.reason()
 		ruled = r.chain()
 	}
 	newest := m.chain[len(m.chain)-1]
-	if r.bad || len(r.b) > 0 || kind < 1 || kind > 3 && kind != 8 || c.shard != newest.shard {
+	if r.bad || len(r.b) > 0 || kind < 1 || kind > 4 || c.shard != newest.shard {
 		return nil, fmt.Errorf("%w: register command", errMalformed)
 	}
 	if kind == 1 {
@@ -214,7 +214,7 @@ func (m *model) configure(b []byte) ([]configuration, error) {
 		m.decide(c, more)
 		return []configuration{c}, nil
 	}
-	if kind == 8 {
+	if kind == 4 {
 		return m.adopt(c, ruled, more), nil
 	}
 	if kind == 3 {
