@@ -38,7 +38,7 @@ func (n *Node) HandOver(ctx context.Context) {
 // replace it one after the other, and nobody makes it a member of another.
 func (n *Node) Drain(drains bool) error {
 	if n.member.Load() == nil {
-		return fmt.Errorf("%w: this node belongs to no cluster yet", rpc.ErrPrecondition)
+		return rpc.ErrNoCluster
 	}
 	if err := n.store.SetDrains(drains); err != nil {
 		n.fail(err)
@@ -53,7 +53,7 @@ func (n *Node) Drain(drains bool) error {
 func (n *Node) Remove(id shard.NodeID) error {
 	m := n.member.Load()
 	if m == nil {
-		return fmt.Errorf("%w: this node belongs to no cluster yet", rpc.ErrPrecondition)
+		return rpc.ErrNoCluster
 	}
 	var in []string
 	for _, c := range m.configurations() {
@@ -64,7 +64,9 @@ func (n *Node) Remove(id shard.NodeID) error {
 	if len(in) > 0 {
 		return fmt.Errorf("%w: node %v is a member of shard %s", rpc.ErrPrecondition, id, strings.Join(in, ", "))
 	}
-	n.gossip.Remove(id)
+	if err := n.gossip.Remove(id); err != nil {
+		return fmt.Errorf("%w: %w", rpc.ErrPrecondition, err)
+	}
 	return n.removed([]shard.NodeID{id})
 }
 

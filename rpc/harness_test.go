@@ -85,7 +85,7 @@ func (b *backend) Drain(drains bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.genesis == nil {
-		return fmt.Errorf("%w: this node belongs to no cluster", ErrPrecondition)
+		return ErrNoCluster
 	}
 	b.drains = drains
 	return nil

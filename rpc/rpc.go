@@ -72,7 +72,7 @@ type Admin interface {
 	Status() *adminpb.StatusResponse
 	// History is what the node remembers of decisions about a shard; empty where it does not sequence it.
 	History(of shard.ID) []*adminpb.Decision
-	// Drain and Remove do as the calls of that name; an error that wraps ErrPrecondition is about the state of the cluster.
+	// Drain and Remove do as the calls of that name; an error that wraps ErrPrecondition or ErrNoCluster is about the state of the cluster.
 	Drain(drains bool) error
 	Remove(node shard.NodeID) error
 	// Recover takes one step of an operator's ruling, or says why the node must not. It answers once that is durable.

@@ -159,12 +159,7 @@ func (s *adminService) Init(ctx context.Context, in *adminpb.InitRequest) (*admi
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	switch err := s.admin.Init(ctx, g); {
-	case errors.Is(err, ErrOtherGenesis):
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
-	default:
-		return &adminpb.InitResponse{}, refusal(err)
-	}
+	return &adminpb.InitResponse{}, refusal(s.admin.Init(ctx, g))
 }
 
 func (s *adminService) Drain(_ context.Context, r *adminpb.DrainRequest) (*adminpb.DrainResponse, error) {
@@ -183,7 +178,7 @@ func refusal(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrPrecondition):
+	case errors.Is(err, ErrPrecondition), errors.Is(err, ErrNoCluster), errors.Is(err, ErrOtherGenesis):
 		return status.Error(codes.FailedPrecondition, err.Error())
 	}
 	return status.Error(codes.Internal, err.Error())

@@ -147,7 +147,11 @@ func (d delegate) MergeRemoteState(b []byte, _ bool) {
 	if own == "" || own != s.cluster {
 		return
 	}
-	if news := d.table.remove(s.removed); len(news) > 0 && d.onRemoved != nil {
+	news, err := d.table.remove(s.removed...)
+	if err != nil {
+		d.log.Warn("not all removed nodes are known", "reason", err)
+	}
+	if len(news) > 0 && d.onRemoved != nil {
 		d.onRemoved(news)
 		d.log.Info("others know of removed nodes", "nodes", news)
 	}

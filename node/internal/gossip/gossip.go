@@ -106,7 +106,9 @@ func open(o Options, p pace) (*Gossip, error) {
 		log: o.Logger.With("component", "gossip"), table: newTable(self), seeds: o.Join, onHint: o.OnHint, onTwin: o.OnTwin, onRemoved: o.OnRemoved,
 		announce: make(chan struct{}, 1), pace: p,
 	}
-	g.table.remove(o.Removed)
+	if _, err := g.table.remove(o.Removed...); err != nil {
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.queue.RetransmitMult = config.RetransmitMult
 	g.queue.NumNodes = g.table.count
@@ -227,8 +229,11 @@ func (g *Gossip) tellAnew() {
 }
 
 // Remove forgets a node for good: it is refused wherever this is known, and learns so itself from whomever it meets. It
-// spreads with full exchanges, so within seconds.
-func (g *Gossip) Remove(id shard.NodeID) { g.table.remove([]shard.NodeID{id}) }
+// spreads with full exchanges, so within seconds. It fails where too many were removed already.
+func (g *Gossip) Remove(id shard.NodeID) error {
+	_, err := g.table.remove(id)
+	return err
+}
 
 // Address is the last known gRPC address of a node, alive or not.
 func (g *Gossip) Address(id shard.NodeID) (string, bool) {

@@ -372,6 +372,10 @@ func TestRemovedNeverReturns(t *testing.T) {
 	if a.knows(3) || b.knows(3) {
 		t.Error("it is let in")
 	}
+	m := &memberlist.Node{Name: memberName(3, 2), Meta: appendMeta(nil, back.Self())}
+	if err := (delegate{a.Gossip}).NotifyAlive(m); err == nil || !strings.Contains(err.Error(), "was removed") {
+		t.Errorf("it is alive: %v", err)
+	}
 	start(t, Options{Node: 4, Cluster: "x", Removed: []shard.NodeID{1}, Join: []string{b.Self().Gossip}}, brisk())
 	await(t, b, "one that knew it before tells others", func() bool { return slices.Contains(b.removed(), 1) && !b.knows(1) && b.sees(4) })
 }

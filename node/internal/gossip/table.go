@@ -202,12 +202,17 @@ func (t *table) drain(drains bool) bool {
 	return true
 }
 
-// remove forgets nodes for good, and returns those of them of which it is news.
-func (t *table) remove(nodes []shard.NodeID) (news []shard.NodeID) {
+// remove forgets nodes for good, and returns those of them of which it is news. Where there are too many already the rest is
+// left alone.
+func (t *table) remove(nodes ...shard.NodeID) (news []shard.NodeID, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, id := range nodes {
-		if !t.removed[id] && len(t.removed) < maxRemoved {
+		switch {
+		case t.removed[id]:
+		case len(t.removed) >= maxRemoved:
+			err = fmt.Errorf("%d nodes were removed already, the limit", len(t.removed))
+		default:
 			t.removed[id] = true
 			delete(t.nodes, id)
 			news = append(news, id)
@@ -216,7 +221,7 @@ func (t *table) remove(nodes []shard.NodeID) (news []shard.NodeID) {
 	if len(news) > 0 {
 		t.touch()
 	}
-	return news
+	return news, err
 }
 
 // setCluster gives this node its cluster, and forgets the nodes that it makes strangers.

@@ -127,6 +127,21 @@ func TestNodesAreBounded(t *testing.T) {
 	}
 }
 
+func TestRemovedAreBounded(t *testing.T) {
+	tab := newTable(someNode())
+	for id := range shard.NodeID(maxRemoved) {
+		if _, err := tab.remove(id + 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if news, err := tab.remove(100, 99); err == nil || len(news) > 0 {
+		t.Errorf("one too many: %v, %v", news, err)
+	}
+	if tab.removed[99] {
+		t.Error("it is remembered all the same")
+	}
+}
+
 func TestHintsAreJoined(t *testing.T) {
 	table := newTable(Node{ID: 1, Boot: 1, Cluster: "c"})
 	c := func(e shard.Epoch) shard.Configuration { return configuration(9, e, shard.NodeID(e), 100) }

@@ -161,8 +161,6 @@ func readRemoved(fs vfs.FS, dir string) (nodes []nodeName, err error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case len(nodes) > MaxRemoved:
-		return nil, &DamageError{File: path, Reason: fmt.Sprintf("%d nodes: want at most %d", len(nodes), MaxRemoved)}
 	}
 	return nodes, nil
 }

@@ -211,11 +211,8 @@ func (d *Disk) Removed() (nodes []shard.NodeID) {
 func (d *Disk) Remove(n shard.NodeID) error {
 	d.standing.Lock()
 	defer d.standing.Unlock()
-	switch {
-	case slices.Contains(d.removed, nodeName(n)):
+	if slices.Contains(d.removed, nodeName(n)) {
 		return nil
-	case len(d.removed) >= MaxRemoved:
-		return fmt.Errorf("%d nodes were removed already, the limit", len(d.removed))
 	}
 	nodes := append(slices.Clone(d.removed), nodeName(n))
 	if err := writeDocument(d.fs, d.path(removedName), "removed nodes", nodes); err != nil {

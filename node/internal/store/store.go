@@ -30,7 +30,7 @@ type Store interface {
 	// time before Close.
 	Drains() bool
 	SetDrains(bool) error
-	// Removed are the nodes that never return, as Remove noted durably: at most MaxRemoved. Both may be called at any time before Close.
+	// Removed are the nodes that never return, as Remove noted durably. Both may be called at any time before Close.
 	Removed() []shard.NodeID
 	Remove(shard.NodeID) error
 
@@ -93,9 +93,6 @@ type Store interface {
 	// Close ends the use of the directory. It does not sync what was appended.
 	Close() error
 }
-
-// MaxRemoved bounds the nodes that never return.
-const MaxRemoved = 1 << 14
 
 // Snapshot is what Store.Snapshot pins.
 type Snapshot interface {
