@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -107,8 +108,14 @@ func WitnessFromProto(p *adminpb.RecoverResponse) (w sequencer.Witness, err erro
 		t := sequencer.Testimony{
 			Node: w.Node, Chain: chain(q.Chain), Active: shard.Epoch(q.Active), Last: shard.Seqno(q.Last), Decided: chain(q.Decided), Foreseen: chain(q.Foreseen),
 		}
-		for i := 0; i+1 < len(q.Lineage); i += 2 {
-			t.Lineage = append(t.Lineage, shard.View{Epoch: shard.Epoch(q.Lineage[i]), Seqno: shard.Seqno(q.Lineage[i+1])})
+		for pair := range slices.Chunk(q.Lineage, 2) {
+			if len(pair) < 2 {
+				return w, fmt.Errorf("what node %v says: a lineage of %d numbers: want pairs", w.Node, len(q.Lineage))
+			}
+			t.Lineage = append(t.Lineage, shard.View{Epoch: shard.Epoch(pair[0]), Seqno: shard.Seqno(pair[1])})
+		}
+		if err == nil {
+			err = t.Lineage.Valid()
 		}
 		if q.Ruling != nil {
 			t.Ruling = shard.Ruling{At: q.RuledAt, Chain: chain(q.Ruling)}

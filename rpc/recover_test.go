@@ -52,6 +52,19 @@ func TestRecover(t *testing.T) {
 }
 
 // TestRecoverRefuses: nothing of this reaches the node.
+// TestWitnessIsChecked: what a node says is looked at before a ruling rests on it.
+func TestWitnessIsChecked(t *testing.T) {
+	chain := chainToProto(shard.Chain{{Shard: 1, Epoch: 1, Members: []shard.NodeID{alice}}})
+	for want, lineage := range map[string][]uint64{
+		"": {1, 0, 2, 5}, "a lineage of 3 numbers: want pairs": {1, 0, 2}, "epochs must rise": {2, 0, 1, 5},
+	} {
+		_, err := WitnessFromProto(&adminpb.RecoverResponse{Node: 1, Replicas: []*adminpb.Testimony{{Chain: chain, Decided: chain, Foreseen: chain, Lineage: lineage}}})
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", lineage, err, want)
+		}
+	}
+}
+
 func TestRecoverRefuses(t *testing.T) {
 	b := newBackend()
 	b.recover = func(r Recovery) (w sequencer.Witness, err error) {

@@ -60,7 +60,13 @@ func (v drainView) write(w io.Writer) {
 }
 
 func (c *command) drain(ctx context.Context, name string, undo bool) error {
-	v, err := c.look(ctx)
+	patience, err := c.patience(drainTime)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	v, err := c.lookFor(ctx, surveyTime)
 	if err != nil {
 		return err
 	}
@@ -77,8 +83,8 @@ func (c *command) drain(ctx context.Context, name string, undo bool) error {
 			return err
 		}
 	}
-	told, cancel := context.WithTimeout(ctx, surveyTime)
-	defer cancel()
+	told, done := context.WithTimeout(ctx, surveyTime)
+	defer done()
 	if _, err := call(told, n.Address, func(ctx context.Context, admin adminpb.AdminClient) (*adminpb.DrainResponse, error) {
 		return admin.Drain(ctx, &adminpb.DrainRequest{Drains: !undo})
 	}); err != nil {
@@ -119,23 +125,13 @@ func (v clusterView) most(nodes int) int {
 
 // drained waits until the node is a member of no shard.
 func (c *command) drained(ctx context.Context, n nodeView) error {
-	patience, err := c.patience(drainTime)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	look := time.NewTicker(drainLook)
 	defer look.Stop()
 	left := -1
 	for {
-		endpoints, err := c.cluster()
-		if err != nil {
-			return err
-		}
-		v := merge(survey(ctx, endpoints, surveyTime, 0), surveyTime)
-		now, err := v.named(n.ID)
-		if err == nil {
+		v, err := c.lookFor(ctx, surveyTime)
+		now, unknown := v.named(n.ID)
+		if err == nil && unknown == nil { // else the next look may tell more
 			d := drainView{Node: n.Name, ID: n.ID, Draining: true, Shards: now.Shards}
 			if len(d.Shards) == 0 {
 				return c.print(d, d.write)

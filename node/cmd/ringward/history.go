@@ -95,7 +95,11 @@ type suspicionView struct {
 
 // history asks all nodes at once, and shows what that one knows which is furthest.
 func (c *command) history(ctx context.Context, of shard.ID) (historyView, error) {
-	answers, _, err := c.answers(ctx, of)
+	timeout, err := c.patience(surveyTime)
+	if err != nil {
+		return historyView{}, err
+	}
+	answers, err := c.answers(ctx, timeout, of)
 	if err != nil {
 		return historyView{}, err
 	}

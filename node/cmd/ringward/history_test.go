@@ -47,6 +47,38 @@ EPOCH  WHEN                      CHAIN, HEAD FIRST  WHY                         
 	}
 }
 
+// TestHistoryOfPlans: what nobody's suspicion led to is told apart by what it changed.
+func TestHistoryOfPlans(t *testing.T) {
+	a, _, _ := threeNodes(t)
+	plan := func(epoch uint64, members ...uint64) *adminpb.Decision {
+		return &adminpb.Decision{Configuration: &kvpb.Configuration{Shard: 2, Epoch: epoch, Members: members}, By: 2}
+	}
+	leaves := plan(5, 1)
+	leaves.Suspicions = []*adminpb.Suspicion{{By: 2, Of: 2}}
+	decided(a, 4, plan(2, 2, 1), plan(3, 2, 1, 3), plan(4, 2, 1), leaves)
+	got := ringward(t, "", "history", "2", "--endpoints", a.endpoint)
+	for _, want := range []string{
+		"2 - node-2 > node-1 node-1 takes the place of node-3", "3 - node-2 > node-1 > node-3 node-3 joins",
+		"4 - node-2 > node-1 node-3 goes: too few nodes", "5 - node-1 node-2 leaves",
+	} {
+		if !strings.Contains(masked(got.stdout), want) {
+			t.Errorf("%q is missing in\n%s%s", want, got.stdout, got.stderr)
+		}
+	}
+	got = ringward(t, "", "history", "2", "-o", "json", "--endpoints", a.endpoint)
+	var v historyView
+	if err := json.Unmarshal([]byte(got.stdout), &v); err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for _, d := range v.Decisions {
+		reasons = append(reasons, d.Reason)
+	}
+	if got := strings.Join(reasons, " "); got != "init move growth lowered leave" {
+		t.Errorf("the reasons are %s", got)
+	}
+}
+
 func TestHistoryJSON(t *testing.T) {
 	a, _, _ := threeNodes(t)
 	strange := grown()

@@ -98,7 +98,7 @@ func (r *recovery) run(ctx context.Context, c *command) error {
 
 // find asks who is there.
 func (r *recovery) find(ctx context.Context, c *command) error {
-	answers, _, err := c.answers(ctx, 0)
+	answers, err := c.answers(ctx, surveyTime, 0)
 	if err != nil {
 		return err
 	}

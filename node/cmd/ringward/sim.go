@@ -81,7 +81,7 @@ one message; computing takes no time. Each figure is of five choices of nodes.`,
 			}
 			switch {
 			case s.repair:
-				return c.repair()
+				return c.repair(cmd.Context())
 			case s.minimize:
 				return c.minimize(cmd.Context(), o)
 			case one:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -38,13 +39,16 @@ type repairRow struct {
 }
 
 // repair tries all rings, with one node lost and with as many as the placement can do without.
-func (c *command) repair() error {
-	var v repairView
+func (c *command) repair(ctx context.Context) error {
+	v := repairView{Rings: []repairRow{}}
 	line := newProgressLine(c.stderr)
 	for _, r := range repairs {
+		if ctx.Err() != nil {
+			break
+		}
+		line.show(fmt.Sprintf("%d nodes, %d shards", r.Nodes, r.Shards))
 		for _, lost := range []int{1, 0} {
 			r.Replicas, r.Times, r.Lost = repairReplicas, repairTimes, lost
-			line.show(fmt.Sprintf("%d nodes, %d shards", r.Nodes, r.Shards))
 			f, err := r.Run()
 			if err != nil {
 				line.clear()
@@ -55,7 +59,10 @@ func (c *command) repair() error {
 		}
 	}
 	line.clear()
-	return c.print(v, v.write)
+	if err := c.print(v, v.write); err != nil || ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("ended early, after %d of %d rings", len(v.Rings)/2, len(repairs))
 }
 
 func (v repairView) write(w io.Writer) {

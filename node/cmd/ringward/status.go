@@ -45,7 +45,16 @@ const surveyTime = 2 * time.Second
 
 // look surveys the cluster that the endpoints belong to.
 func (c *command) look(ctx context.Context) (clusterView, error) {
-	answers, timeout, err := c.answers(ctx, 0)
+	timeout, err := c.patience(surveyTime)
+	if err != nil {
+		return clusterView{}, err
+	}
+	return c.lookFor(ctx, timeout)
+}
+
+// lookFor is look with so much time for each node.
+func (c *command) lookFor(ctx context.Context, timeout time.Duration) (clusterView, error) {
+	answers, err := c.answers(ctx, timeout, 0)
 	if err != nil {
 		return clusterView{}, err
 	}
@@ -53,20 +62,16 @@ func (c *command) look(ctx context.Context) (clusterView, error) {
 }
 
 // answers are those of all nodes, at least one of which is there, with the last decisions about a shard; 0: of none.
-func (c *command) answers(ctx context.Context, historyOf shard.ID) ([]answer, time.Duration, error) {
+func (c *command) answers(ctx context.Context, timeout time.Duration, historyOf shard.ID) ([]answer, error) {
 	endpoints, err := c.cluster()
 	if err != nil {
-		return nil, 0, err
-	}
-	timeout, err := c.patience(surveyTime)
-	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	all := survey(ctx, endpoints, timeout, historyOf)
 	if !slices.ContainsFunc(all, func(a answer) bool { return a.err == nil }) {
-		return nil, 0, nobody(all, timeout)
+		return nil, nobody(all, timeout)
 	}
-	return all, timeout, nil
+	return all, nil
 }
 
 func (v clusterView) writeStatus(w io.Writer) {
