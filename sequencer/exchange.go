@@ -34,10 +34,11 @@ type Move struct {
 // fewer members of s are in one zone, or loads come closer to each other; and the cover does not fall. So each
 // makes the whole better, and they come to an end.
 func Exchange(current []shard.Configuration, s shard.ID, candidates []Candidate, former []shard.NodeID) (Move, bool) {
-	p, ok := placeOf(current, s, candidates)
-	if !ok {
+	at := indexOf(current, s)
+	if at < 0 {
 		return Move{}, false
 	}
+	p := placeOf(current, at, candidates)
 	for _, c := range candidates {
 		if c.Drains && slices.Contains(p.own, c.ID) {
 			joins, ok := p.spare(without(p.own, c.ID), candidates, former)
@@ -89,10 +90,11 @@ func (p *place) improve(current []shard.Configuration, candidates []Candidate) (
 // shard; of several the one that shares its zone with most, and rather the tail than the head. Where there is none, a copy more
 // does no harm.
 func Excess(current []shard.Configuration, s shard.ID, candidates []Candidate) (worst shard.NodeID, ok bool) {
-	p, ok := placeOf(current, s, candidates)
-	if !ok || len(p.own) < 2 {
+	at := indexOf(current, s)
+	if at < 0 || len(current[at].Members) < 2 {
 		return 0, false
 	}
+	p := placeOf(current, at, candidates)
 	var most [3]int
 	for _, m := range p.own {
 		drains := slices.ContainsFunc(candidates, func(c Candidate) bool { return c.ID == m && c.Drains })

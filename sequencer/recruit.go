@@ -85,6 +85,11 @@ func (r *Recruiter) Answer(m shard.Message) {
 	if m.From != r.node || m.Number != r.number || m.Epoch > r.newest.Epoch {
 		return
 	}
+	if m.Done {
+		r.vain[r.node] = vain{until: r.now + r.opt.Regrow, rest: r.vain[r.node].rest}
+		r.turn(0)
+		return
+	}
 	r.heardAt, r.there, r.ready = r.now, true, m.Synced && m.Epoch == r.newest.Epoch
 	r.vain[r.node] = vain{rest: r.vain[r.node].rest} // its turn has come again
 	if m.Last != r.last || m.Base != r.taken {
@@ -223,14 +228,14 @@ func (r *Recruiter) turn(n shard.NodeID) {
 func (r *Recruiter) ask(reg *Register, v View) ([]shard.Message, *shard.Command) {
 	silence, recorded := r.opt.Silence, reg.Learner == r.node
 	if !recorded && !r.there {
-		silence /= 4 // whether it is there is soon told
+		silence = min(silence/4, max(r.opt.Regrow, 4*recruitEvery)) // whether it is there is soon told
 	}
 	switch {
 	case r.now-r.heardAt > silence || r.now-r.movedAt > max(stuckAfter*r.opt.Silence, r.opt.Regrow/2):
 		// Longer than it was tried, and ever longer: others have their turn before it has another.
 		rest := min(max(r.opt.Regrow, 2*(r.now-r.turnedAt), 2*r.vain[r.node].rest), mostVain*r.opt.Silence)
-		if r.lacks <= 0 && !recorded {
-			rest = r.opt.Regrow // it may have something else to do
+		if r.lacks <= 0 {
+			rest = r.opt.Regrow // nothing hurries: it, or the ring, may have something else to do
 		}
 		r.vain[r.node] = vain{until: r.now + rest, rest: rest}
 		return nil, r.dismiss(reg)

@@ -15,7 +15,7 @@ import (
 //
 //	shard abc [regrow=N rejoin=N silence=N]   epoch 1 of three members, ACTIVE; nodes that could be members are a to f
 //	tick [n]                what is sent and proposed
-//	answers d [ready] [last=N]   the node asked answers: it is there, and how far it is
+//	answers d [ready] [last=N]   the node asked answers: it is there, and how far it is; refuses d: it does not want to
 //	apply                   what was proposed last is in the register
 //	decide ab, activated    by somebody else, and who is missing was suspected
 //	strength N              how many members the shard should have: as many as in the beginning, if not told
@@ -101,10 +101,11 @@ func (s *recruiting) command(t *testing.T, td *datadriven.TestData) string {
 		if len(td.CmdArgs) > 0 {
 			s.better = [2]string{td.CmdArgs[0].Key, td.CmdArgs[0].Vals[0]}
 		}
-	case "answers":
+	case "answers", "refuses":
 		m := shard.Message{Kind: shard.MsgRecruited, Shard: 2, From: id(word(t, td, 0)), Number: s.recruiter.number, Synced: td.HasArg("ready"),
 			Epoch: s.register.Chain.Newest().Epoch}
 		td.MaybeScanArgs(t, "last", (*uint64)(&m.Last))
+		m.Done = td.Cmd == "refuses"
 		s.recruiter.Answer(m)
 	case "apply":
 		if s.proposed == nil {

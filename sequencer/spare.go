@@ -27,12 +27,17 @@ import (
 //
 // The same arguments give the same choice, whatever the order of candidates.
 func Spare(current []shard.Configuration, s shard.ID, candidates []Candidate, former []shard.NodeID) (shard.NodeID, bool) {
-	at := slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
+	at := indexOf(current, s)
 	if at < 0 || len(current[at].Members) == 0 || !slices.ContainsFunc(candidates, func(c Candidate) bool { return !current[at].Has(c.ID) && !c.Drains }) {
 		return 0, false // at little cost: it is asked again and again
 	}
-	p, _ := placeOf(current, s, candidates)
+	p := placeOf(current, at, candidates)
 	return p.spare(p.own, candidates, former)
+}
+
+// indexOf is where a shard stands in the ring; -1: nowhere.
+func indexOf(current []shard.Configuration, s shard.ID) int {
+	return slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
 }
 
 // spare chooses one more member beside those.
@@ -65,12 +70,8 @@ type place struct {
 	zones              map[shard.NodeID]string
 }
 
-// placeOf reports false for a shard that is not in the ring.
-func placeOf(current []shard.Configuration, s shard.ID, candidates []Candidate) (*place, bool) {
-	at := slices.IndexFunc(current, func(c shard.Configuration) bool { return c.Shard == s })
-	if at < 0 {
-		return nil, false
-	}
+// placeOf looks at the shard that stands there in the ring.
+func placeOf(current []shard.Configuration, at int, candidates []Candidate) *place {
 	p := &place{at: at, own: current[at].Members, shares: map[shard.NodeID]int{}, load: map[shard.NodeID]int{}, zones: map[shard.NodeID]string{}}
 	p.spend(current)
 	for _, i := range neighbours(at, len(current)) {
@@ -86,7 +87,7 @@ func placeOf(current []shard.Configuration, s shard.ID, candidates []Candidate) 
 	for _, c := range candidates {
 		p.zones[c.ID] = c.Zone
 	}
-	return p, true
+	return p
 }
 
 // spend finds what a new member may cost.

@@ -30,6 +30,8 @@ func TestSpare(t *testing.T) {
 		{"the only one that is no member", "a bc de", 1, "a b", "", "b"},
 		{"members are not chosen", "ab cd", 1, "a b", "", ""},
 		{"nobody is there", "a bc de", 1, "", "", ""},
+		{"one that drains is not chosen", "a bc de", 1, "a B d", "", "d"},
+		{"not even where nobody else is", "a bc de", 1, "a B", "", ""},
 		{"a node that is in no configuration", "a bc cb", 1, "a b c z", "", "z"},
 		{"a shard that the ring has not", "a bc de", 4, "a b", "", ""},
 		{"a shard that is lost", "- bc de", 1, "a b", "", ""},
@@ -60,7 +62,7 @@ func TestSpare(t *testing.T) {
 				current = append(current, placed(strings.TrimPrefix(w, "-"))...)
 				current[len(current)-1].Shard = shard.ID(len(current))
 			}
-			got, ok := Spare(current, c.s, candidates(c.candidates), ids(c.former))
+			got, ok := Spare(current, c.s, draining(c.candidates), ids(c.former))
 			if ok != (c.want != "") || ok && name(got) != c.want {
 				t.Errorf("got %v %v, want %q", got, ok, c.want)
 			}

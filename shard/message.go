@@ -50,10 +50,10 @@ const (
 	// why: Chain; or, in the sender's own epoch, that a link must be made anew: Link.
 	MsgRefuse MessageKind = 14
 	// MsgRecruit asks a node to learn the shard, so that it can become a member: Number, Chain. Synced says that the
-	// sequencer has recorded it as the learner; else it only asks whether it is there, and Done says that nothing hurries: a
-	// node that learns another shard does not answer that.
+	// sequencer has recorded it as the learner; else it only asks whether it is there. Done says that nothing hurries: a
+	// node does one such thing after the other.
 	MsgRecruit MessageKind = 15
-	// MsgRecruited answers: Number, and Synced where it lags so little that it can become a member. Last and Base are
+	// MsgRecruited answers: Number, Done where it does not want to, and Synced where it lags so little that it can become a member. Last and Base are
 	// how far it is: what is durable, and the bytes of a snapshot that it has taken in. A learner for whom neither moves is stuck.
 	MsgRecruited MessageKind = 16
 	// MsgFollow asks the tail for all that is committed: Number, Last, Lineage.

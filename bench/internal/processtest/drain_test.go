@@ -2,7 +2,6 @@ package processtest
 
 import (
 	"context"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -10,23 +9,19 @@ import (
 	"github.com/ringward/ringward/bench/internal/cluster"
 )
 
-// ringward runs a verb against the cluster.
-func ringward(t *testing.T, c *cluster.Cluster, args ...string) string {
+// verb runs a verb of the program, and returns what it wrote.
+func verb(t *testing.T, c *cluster.Cluster, args ...string) string {
 	t.Helper()
-	path, err := binary()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := c.Verb(ctx, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, path, append(args, "--endpoints", strings.Join(c.Endpoints(), ","))...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("ringward %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return out
 }
 
-// TestNodesComeAndGo: a node that joins gets work, one that drains loses it, and one that is removed
+// TestNodesComeAndGo: a node that joins gets its share of the work, one that drains loses it, and one that is removed
 // stays away; and no call fails meanwhile.
 func TestNodesComeAndGo(t *testing.T) {
 	const shards = 8
@@ -40,11 +35,12 @@ func TestNodesComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitCluster(t, joins)
-	// Moves wait for a ring at rest, which a busy machine seldom has: how many there are in the end is tried elsewhere.
-	await(t, func() bool { return len(hosts(t, joins)) >= 1 }, "the new node has work")
+	// Sixteen replicas on five nodes are three for each. But where the first two shards that it takes are four apart in the ring, it has a
+	// neighbour everywhere else, and no single exchange makes that better; two always do.
+	await(t, func() bool { return len(hosts(t, joins)) >= 2 }, "the new node has its share")
 	t.Logf("while it joined no call took longer than %v", u.mark().Round(ms))
 
-	out := ringward(t, c, "drain", leaves.Name)
+	out := verb(t, c, "drain", leaves.Name)
 	if !strings.Contains(out, leaves.Name+" holds nothing") {
 		t.Errorf("drain says:\n%s", out)
 	}
@@ -58,9 +54,9 @@ func TestNodesComeAndGo(t *testing.T) {
 		t.Error(err)
 	}
 
-	ringward(t, c, "member", "remove", leaves.Name)
+	verb(t, c, "member", "remove", leaves.Name)
 	await(t, func() bool { return !leaves.Running() }, "the removed node has ended")
-	if out := ringward(t, c, "member", "list"); strings.Contains(out, leaves.Name) || !strings.Contains(out, joins.Name) {
+	if out := verb(t, c, "member", "list"); strings.Contains(out, leaves.Name) || !strings.Contains(out, joins.Name) {
 		t.Errorf("the list is\n%s", out)
 	}
 	if err := leaves.Start(t.Context()); err == nil {

@@ -12,6 +12,10 @@ import (
 // reportEvery is how often, in ticks, a standing suspicion is reported again.
 const reportEvery = 2
 
+// minSilence is how many ticks without an answer a node that learns has at least, however soon it would be replaced by another, where
+// nodes have so much time before they are suspected.
+const minSilence = 64
+
 // expireAtOnce bounds the sessions that one command ends.
 const expireAtOnce = 256
 
@@ -58,7 +62,8 @@ func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer
 		host: h, id: id, replica: replica, next: next, register: register,
 		proposer: sequencer.NewProposer(h.opt.ReportTicks), enforcer: sequencer.NewEnforcer(numbers),
 		recruiter: sequencer.NewRecruiter(sequencer.RecruiterOptions{
-			Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks, Silence: max(4*h.opt.SuspectTicks+8, h.opt.RegrowTicks/8),
+			Regrow: h.opt.RegrowTicks, Rejoin: 2 * h.opt.SuspectTicks,
+			Silence: max(min(4*h.opt.SuspectTicks+8, max(h.opt.RegrowTicks, minSilence)), h.opt.RegrowTicks/8),
 		}, numbers),
 		idle: map[shard.SessionID]idleSince{},
 	}

@@ -50,13 +50,14 @@ type Host struct {
 	writes  []shard.ID // whose are the records that are not durable yet, in log order
 	events  []shard.Event
 	strays  []shard.Message       // answers of this node as one that hosts no such replica
-	nodes   []sequencer.Candidate // that could become members
+	nodes   []sequencer.Candidate // that could become members, just now
 	seen    map[shard.NodeID]sighting
-	usable  int  // how many of seen do not drain
-	changed int  // the tick at which what is known of the ring changed last
-	losable bool // a node could be lost in the beginning, whichever it was
-	leaving bool // see HandOver
-	leaveAt int  // the tick before which it has not left
+	lasting []sequencer.Candidate // those that could a while ago as well: those of seen, in order
+	usable  int                   // how many of them do not drain
+	changed int                   // the tick at which what is known of the ring changed last
+	losable bool                  // a node could be lost in the beginning, whichever it was
+	leaving bool                  // see HandOver
+	leaveAt int                   // the tick before which it has not left
 	// pledges are the shards that this node said it could learn, and until which tick that holds.
 	pledges map[shard.ID]int
 	dirty   bool // the set of peers may have changed
@@ -95,7 +96,7 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	}
 	for _, chain := range h.known {
 		for _, m := range chain.Newest().Members {
-			h.seen[m] = sighting{at: h.detector.Now()} // it may take a while until they have met
+			h.seen[m] = sighting{sequencer.Candidate{ID: m}, h.detector.Now()} // it may take a while until they have met
 		}
 	}
 	h.watch()
@@ -119,9 +120,7 @@ func (h *Host) Step(m shard.Message) {
 			office.step(m)
 		}
 	case shard.MsgRecruit:
-		if !h.leaving {
-			h.recruit(m)
-		}
+		h.recruit(m)
 	case shard.MsgWedged:
 		if office != nil {
 			office.step(m)
@@ -148,14 +147,12 @@ func (h *Host) Step(m shard.Message) {
 // recruit makes this node a learner of a shard, or tells that it could become one.
 func (h *Host) recruit(m shard.Message) {
 	e := h.engines[m.Shard]
-	if !h.pledge(m) {
-		return
-	}
+	may := h.pledge(m)
 	switch {
-	case e != nil:
-	case !m.Synced:
+	case may && e != nil:
+	case !may || !m.Synced:
 		h.strays = append(h.strays, shard.Message{
-			Kind: shard.MsgRecruited, Shard: m.Shard, Epoch: m.Epoch, From: h.opt.Replica.Self, To: m.From, Number: m.Number,
+			Kind: shard.MsgRecruited, Shard: m.Shard, Epoch: m.Epoch, From: h.opt.Replica.Self, To: m.From, Number: m.Number, Done: !may,
 		})
 		return
 	default:

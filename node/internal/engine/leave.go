@@ -8,13 +8,13 @@ import (
 )
 
 // HandOver lets the node leave its chains: it says so to those who sequence them, who decide successors without it. It
-// answers nobody any more who wants it to learn a shard.
+// learns no shard any more.
 func (h *Host) HandOver() {
 	h.leaving = true
+	if h.learnsOther(0) {
+		h.leaveAt = h.detector.Now() + lateTicks // it may be about to become a member
+	}
 	for _, id := range h.order {
-		if h.engines[id].replica.Learns() {
-			h.leaveAt = h.detector.Now() + lateTicks // it may be about to become a member
-		}
 		h.engines[id].suspect()
 	}
 }
@@ -34,6 +34,8 @@ func (e *engine) leaves() bool { return e.member() && len(e.replica.Configuratio
 // knows all that it may become.
 func (h *Host) pledge(m shard.Message) bool {
 	switch {
+	case h.leaving:
+		return false
 	case m.Done && h.learnsOther(m.Shard):
 		return false // one thing after the other
 	case !m.Synced && h.everywhere(m.Shard):
@@ -49,7 +51,7 @@ func (h *Host) learns(id shard.ID) bool {
 	return h.pledges[id] > h.detector.Now() || e != nil && e.replica.Learns()
 }
 
-// learnsOther reports whether it learns another shard than this one.
+// learnsOther reports whether it learns another shard than this one; 0: any.
 func (h *Host) learnsOther(id shard.ID) bool {
 	return slices.ContainsFunc(h.opt.Genesis.Ring, func(s sequencer.Slice) bool { return s.Shard != id && h.learns(s.Shard) })
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ringward/ringward/sequencer"
@@ -18,25 +19,30 @@ func (v view) Strength() int { return v.host.strength(v.next) }
 
 func (v view) Spare(home bool, joins func(shard.NodeID) bool) (shard.NodeID, bool) {
 	first, _ := v.host.opt.Genesis.Configuration(v.next)
-	may := v.candidates(func(n shard.NodeID) bool { return joins(n) && (!home || first.Has(n)) })
+	may := v.candidates(v.host.nodes, func(n shard.NodeID) bool { return joins(n) && (!home || first.Has(n)) })
 	return sequencer.Spare(v.host.living(v.register.Chain.Newest()), v.next, may, first.Members)
 }
 
+// Exchange does not ask who is there just now: gossip's opinion comes and goes on a busy machine, and nothing hurries.
 func (v view) Exchange(joins func(shard.NodeID) bool) (sequencer.Move, bool) {
-	newest := v.register.Chain.Newest()
-	if slices.ContainsFunc(newest.Members, v.host.detector.Suspects) {
-		return sequencer.Move{}, false // there are more urgent things
+	if v.doubts() {
+		return sequencer.Move{}, false
 	}
 	first, _ := v.host.opt.Genesis.Configuration(v.next)
-	return sequencer.Exchange(v.host.living(newest), v.next, v.candidates(joins), first.Members)
+	return sequencer.Exchange(v.host.living(v.register.Chain.Newest()), v.next, v.candidates(v.host.lasting, joins), first.Members)
 }
 
 func (v view) Excess() (shard.NodeID, bool) {
-	newest := v.register.Chain.Newest()
-	if slices.ContainsFunc(newest.Members, v.host.detector.Suspects) {
+	if v.doubts() {
 		return 0, false
 	}
-	return sequencer.Excess(v.host.living(newest), v.next, v.candidates(func(shard.NodeID) bool { return false }))
+	own := v.candidates(v.host.lasting, func(shard.NodeID) bool { return false })
+	return sequencer.Excess(v.host.living(v.register.Chain.Newest()), v.next, own)
+}
+
+// doubts reports whether a member is suspected: then there are more urgent things.
+func (v view) doubts() bool {
+	return slices.ContainsFunc(v.register.Chain.Newest().Members, v.host.detector.Suspects)
 }
 
 // Quiet reports whether nothing in the ring has changed for a while, and nothing will as far as is known: then improvements
@@ -57,10 +63,10 @@ func (v view) Quiet() bool {
 // quietParts is how many parts RegrowTicks has, of which one is a while.
 const quietParts = 4
 
-// candidates are the members, and the nodes of which this one thinks well that may join.
-func (v view) candidates(joins func(shard.NodeID) bool) (all []sequencer.Candidate) {
+// candidates are those of the nodes that are members, or may join and are not suspected.
+func (v view) candidates(nodes []sequencer.Candidate, joins func(shard.NodeID) bool) (all []sequencer.Candidate) {
 	newest := v.register.Chain.Newest()
-	for _, c := range v.host.nodes {
+	for _, c := range nodes {
 		if newest.Has(c.ID) || joins(c.ID) && !v.host.detector.Suspects(c.ID) {
 			all = append(all, c)
 		}
@@ -79,33 +85,35 @@ func (h *Host) strength(id shard.ID) int {
 
 // Nodes tells which nodes there are that could become members of a shard: a hint, to be repeated now and then.
 func (h *Host) Nodes(nodes []sequencer.Candidate) {
-	if !slices.Equal(h.nodes, nodes) {
-		h.nodes, h.changed = slices.Clone(nodes), h.detector.Now()
-	}
-	// Who is away for less than it takes to be replaced is still counted on.
+	now := h.detector.Now()
+	h.nodes = slices.Clone(nodes)
 	for _, c := range nodes {
-		h.seen[c.ID] = sighting{h.detector.Now(), c.Drains}
+		h.seen[c.ID] = sighting{c, now}
 	}
 	for _, n := range append(slices.Clone(h.peers), h.opt.Replica.Self) {
 		if h.hears(n, 0) {
-			h.seen[n] = sighting{h.detector.Now(), h.seen[n].drains}
+			h.seen[n] = sighting{sequencer.Candidate{ID: n, Zone: h.seen[n].Zone, Drains: h.seen[n].Drains}, now}
 		}
 	}
+	// Who is away for less than it takes to be replaced is still counted on.
+	maps.DeleteFunc(h.seen, func(_ shard.NodeID, s sighting) bool { return now-s.at > h.opt.RegrowTicks })
+	var lasting []sequencer.Candidate
 	h.usable = 0
-	for n, s := range h.seen {
-		switch {
-		case h.detector.Now()-s.at > h.opt.RegrowTicks:
-			delete(h.seen, n)
-		case !s.drains:
+	for _, n := range slices.Sorted(maps.Keys(h.seen)) {
+		lasting = append(lasting, h.seen[n].Candidate)
+		if !h.seen[n].Drains {
 			h.usable++
 		}
 	}
+	if !slices.Equal(lasting, h.lasting) {
+		h.lasting, h.changed = lasting, now
+	}
 }
 
-// sighting is when a node was last known to be there, and whether it drained then.
+// sighting is what a node was like when it was last known to be there.
 type sighting struct {
-	at     int
-	drains bool
+	sequencer.Candidate
+	at int
 }
 
 // living are the configurations of all shards, in the order of the ring, as far as this node knows them and without those it
