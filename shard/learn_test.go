@@ -144,14 +144,19 @@ func TestSlowSource(t *testing.T) {
 		parts = append(parts, m)
 		return true
 	}
-	for range 1000 {
+	first := Number(0)
+	for tick := range 1000 {
 		learner.replica.Recruit()
 		c.pass(late)
+		if number := learner.replica.fill.number; first == 0 {
+			first = number
+		} else if number != first {
+			t.Fatalf("the source is given up after %d ticks", tick)
+		}
 	}
 	if len(parts) < 2 {
 		t.Fatalf("the part was sent %d times: it was to be asked for again", len(parts))
 	}
-	first := learner.replica.fill.number
 	c.net = append(c.net, parts[0])
 	c.follows(learner, func(int) {
 		if f := learner.replica.fill; f.source != 0 && f.number != first {
@@ -160,11 +165,15 @@ func TestSlowSource(t *testing.T) {
 	})
 	// Beyond that it is.
 	c, _, learner = learning(t, opt)
+	first = 0
 	for range opt.SourceTicks + 100 {
 		learner.replica.Recruit()
 		c.pass(late)
+		if first == 0 {
+			first = learner.replica.fill.number
+		}
 	}
-	if second := learner.replica.fill.number; second == first {
+	if learner.replica.fill.number == first {
 		t.Error("a source that never answers is not given up")
 	}
 }

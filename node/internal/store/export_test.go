@@ -22,6 +22,13 @@ func ReplayLog(fs vfs.FS, dir string) (map[shard.ID]*shard.Stored, error) {
 	return l.takeReplicas(nil)
 }
 
+// Forget lets all of the log go that nobody needs.
+func (d *Disk) Forget() {
+	d.log.mu.Lock()
+	defer d.log.mu.Unlock()
+	d.log.keep, d.log.most = 0, 0
+}
+
 // WriteIdentity gives a directory an identity that Open would take long to get to.
 func WriteIdentity(fs vfs.FS, dir string, node shard.NodeID, boot uint64) error {
 	return writeDocument(fs, fs.PathJoin(dir, identityName), "identity", identity{Node: nodeName(node), Boot: boot})

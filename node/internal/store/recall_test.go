@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ringward/ringward/node/internal/store"
 	"github.com/ringward/ringward/node/internal/store/storetest"
 	"github.com/ringward/ringward/shard"
@@ -97,6 +99,71 @@ func TestLogHold(t *testing.T) {
 		if floor := l.floor(t); floor > c.floor || floor < c.floor-20 {
 			t.Errorf("with %v lacking, what is above %d can be read, want %d or a little less", c.lacking, floor, c.floor)
 		}
+	}
+}
+
+// TestRecallWhatIsSynced: what is not durable is not given to others.
+func TestRecallWhatIsSynced(t *testing.T) {
+	l := newLogged(t, small)
+	l.put(t, 3)
+	check(t, l.d.Sync())
+	l.put(t, 3)
+	for after, want := range map[shard.Seqno]int{0: 3, 3: 0} {
+		entries, err := l.d.Recall(1, after, l.h.Last(), l.h.Lineage, 1<<20)
+		if err != nil || len(entries) != want {
+			t.Errorf("above %d: %d entries, %v; want %d", after, len(entries), err, want)
+		}
+	}
+}
+
+// gate is a file system that lets nobody open a file of the log for reading before it is told to.
+type gate struct {
+	vfs.FS
+	comes, may chan struct{}
+}
+
+func (g *gate) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	if strings.HasSuffix(name, ".log") {
+		select {
+		case g.comes <- struct{}{}:
+			<-g.may
+		default: // nobody watches
+		}
+	}
+	return g.FS.Open(name, o...)
+}
+
+// TestRecallBesideTrim: a segment that is being read stays until that is done.
+func TestRecallBesideTrim(t *testing.T) {
+	o := small
+	o.LogKeep = 1 << 20
+	l := keptWith(t, o)
+	check(t, l.d.Close())
+	g := &gate{FS: l.mem, comes: make(chan struct{}), may: make(chan struct{})}
+	d, err := store.Open(g, dir, o)
+	check(t, err)
+	defer d.Close()
+	d.Forget()
+	type result struct {
+		entries []shard.Entry
+		err     error
+	}
+	read := make(chan result, 1)
+	go func() {
+		entries, err := d.Recall(1, 0, l.h.Last(), l.h.Lineage, 1)
+		read <- result{entries, err}
+	}()
+	<-g.comes
+	_, err = d.Trim()
+	check(t, err)
+	close(g.may)
+	if r := <-read; r.err != nil || len(r.entries) != 1 {
+		t.Fatalf("%d entries, %v", len(r.entries), r.err)
+	}
+	_, err = d.Trim()
+	check(t, err)
+	if entries, err := d.Recall(1, 0, l.h.Last(), l.h.Lineage, 1); err != nil || len(entries) > 0 {
+		t.Errorf("nobody reads any more, and nothing is to be kept: %d entries, %v", len(entries), err)
 	}
 }
 
