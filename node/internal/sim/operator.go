@@ -137,7 +137,8 @@ func (o *operator) attempt() {
 			o.w.trace.note(nil, 0, "the operator has nothing to do: "+err.Error())
 			return
 		}
-		if whole {
+		// What is persistent may be repairable, and yet a decision under way, which nobody can stop, leave a shard to lost members.
+		if whole && !slices.ContainsFunc(x.Findings, func(f sequencer.Finding) bool { return f.Condition == sequencer.Gone }) {
 			o.w.fail(0, of, "an operator may rule on shard %d, and the ring can help itself", of)
 			return
 		}
