@@ -120,7 +120,7 @@ func (w *world) watch() {
 	owes := w.operator != nil && w.operator.owes()
 	within := w.plan.calmWithin
 	if w.settledOnce = w.settledOnce || ended; w.settledOnce {
-		within = w.plan.fullWithin // chains are growing
+		within = w.plan.fullWithin + w.feeding() // chains are growing
 	}
 	switch {
 	case ended && unfinished == 0:
@@ -141,6 +141,19 @@ func (w *world) watch() {
 		id, stuck := w.unsettled()
 		w.fail(check.Liveness, id, "%v after the last repair not everything has ended; it should within %v.\n%s", w.now-w.calmAt, within, stuck)
 	}
+}
+
+// feeding is how long it takes to feed a learner from the log, where a message holds no more than one entry: each is read by itself.
+func (w *world) feeding() moment {
+	if w.plan.messageBytes > 1 {
+		return 0
+	}
+	longest := 0
+	for _, c := range w.genesis.Initial {
+		_, entries := w.check.Epochs(c.Shard)
+		longest = max(longest, entries)
+	}
+	return moment(longest) * 4 * tick
 }
 
 // steadyTicks is the patience from which on nodes that nothing happens to do not suspect each other.
