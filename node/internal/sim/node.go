@@ -131,8 +131,9 @@ func (n *node) openMachine(id shard.ID) (*shard.Machine, error) {
 	return m, nil
 }
 
-// learns opens the machines of shards that the host has come to learn since it came up.
-func (n *node) learns() {
+// learns opens the machines of shards that the host has come to learn since it came up. It reports false where the disk fails, which
+// ends the node.
+func (n *node) learns() bool {
 	for _, s := range n.host.Standings() {
 		id := s.Configuration.Shard
 		if n.machines[id] != nil {
@@ -140,11 +141,12 @@ func (n *node) learns() {
 		}
 		if _, err := n.openMachine(id); err != nil {
 			n.disk.fail(fmt.Errorf("shard %d: %w", id, err))
-			return
+			return false
 		}
 		n.hosted = append(n.hosted, id)
 		slices.Sort(n.hosted)
 	}
+	return true
 }
 
 // crash ends the node's life, with all that was not on disk: the power fails.
@@ -244,7 +246,9 @@ func (n *node) turn() {
 // handle does what the host wants, as package engine's Ready orders it. The node may crash anywhere on the way.
 func (n *node) handle() {
 	r := n.host.Ready()
-	n.learns()
+	if !n.learns() {
+		return
+	}
 	n.w.faults.ready(n, r.Write, r.Send, r.Events)
 	crash := n.w.faults.crashPoint(n, len(r.Write), len(r.Send))
 	if crash == 0 {
