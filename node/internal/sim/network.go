@@ -282,21 +282,43 @@ func (n *network) resume(l *link, whole bool) {
 
 // gossip spreads a hint to some others.
 func (n *network) gossip(from *node, chain shard.Chain) {
-	r := n.w.random.network
 	for _, to := range n.w.nodes {
-		if to == from || chance(r, 0.5) || n.cut[route{from.id, to.id, shard.ControlTraffic}] > 0 {
-			continue
+		if to != from && !chance(n.w.random.network, 0.5) {
+			n.hint(from, to, chain)
 		}
-		n.w.after(between{tick / 10, 3 * tick}.pick(r), func() {
-			if to.up {
-				to.take(func() {
-					n.w.check.Learns(to.id, chain)
-					n.w.rare.hint(to, chain)
-					to.host.Learn(chain)
-				})
-			}
-		})
 	}
+}
+
+// exchangeEvery is how often a node tells another all that it knows, in ticks: whom a hint did not reach hears of it then.
+const exchangeEvery = 100
+
+// exchange tells some other node all that one knows.
+func (n *network) exchange(from *node) {
+	to := n.w.nodes[n.w.random.network.IntN(len(n.w.nodes))]
+	if to == from || !to.up {
+		return
+	}
+	for _, c := range n.w.genesis.Initial {
+		if chain := from.host.Known(c.Shard); chain.Newest().Epoch > to.host.Known(c.Shard).Newest().Epoch {
+			n.hint(from, to, chain)
+		}
+	}
+}
+
+// hint brings a node decided configurations, unless it is out of reach.
+func (n *network) hint(from, to *node, chain shard.Chain) {
+	if n.cut[route{from.id, to.id, shard.ControlTraffic}] > 0 {
+		return
+	}
+	n.w.after(between{tick / 10, 3 * tick}.pick(n.w.random.network), func() {
+		if to.up {
+			to.take(func() {
+				n.w.check.Learns(to.id, chain)
+				n.w.rare.hint(to, chain)
+				to.host.Learn(chain)
+			})
+		}
+	})
 }
 
 // clone copies a message as the wire would.

@@ -363,6 +363,9 @@ func (n *node) tickHost(late bool) {
 	for _, peer := range n.host.Peers() {
 		n.w.network.beat(n, peer, stalled)
 	}
+	if n.ticks%exchangeEvery == 0 {
+		n.w.network.exchange(n)
+	}
 	if n.ticks%10 == 0 {
 		n.host.Nodes(n.w.candidates())
 		n.disk.storage.hold(n.host.Lacking())
