@@ -31,6 +31,9 @@ func (n *fakeNode) Remove(_ context.Context, r *adminpb.RemoveRequest) (*adminpb
 		return nil, status.Error(codes.FailedPrecondition, "not possible now: node is a member of shard 9")
 	}
 	n.removed = append(n.removed, r.Node)
+	if n.told != nil {
+		n.told()
+	}
 	return &adminpb.RemoveResponse{}, nil
 }
 
@@ -122,5 +125,22 @@ func TestMemberRemove(t *testing.T) {
 	}
 	if got := ringward(t, "", "member", "list", "--endpoints", all[0].endpoint); strings.Count(got.stdout, "\n") != 5 {
 		t.Errorf("the list is\n%s", got.stdout)
+	}
+}
+
+// A node that is removed hears of it from the others, too, and may have ended before it is told.
+func TestMemberRemoveOfOneThatHasEnded(t *testing.T) {
+	all := fourNodes(t)
+	all[2].told = all[3].stop
+	got := ringward(t, "", "member", "remove", "node-4", "--endpoints", all[0].endpoint)
+	if got.code != exitOK || !strings.Contains(got.stdout, "node-4 (0000000000000004) is removed") {
+		t.Errorf("exit %d, %q, %q", got.code, got.stdout, got.stderr)
+	}
+	// One of the others may end, too.
+	all = fourNodes(t)
+	all[0].told = all[1].stop
+	got = ringward(t, "", "member", "remove", "node-4", "--endpoints", all[0].endpoint)
+	if got.code != exitOK || !strings.Contains(got.stdout, "did not answer, and will hear of it from the others: node-2") {
+		t.Errorf("exit %d, %q, %q", got.code, got.stdout, got.stderr)
 	}
 }

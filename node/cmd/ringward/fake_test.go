@@ -32,7 +32,9 @@ type fakeNode struct {
 	activate  bool   // becomes ACTIVE everywhere with its genesis
 	drained   func() // what draining does
 	keeps     bool   // it refuses to remove a node
+	told      func() // what happens when it is told to remove a node
 	removed   []uint64
+	stop      func()
 }
 
 // startFake serves a node with the given id, named node-<id>.
@@ -50,6 +52,7 @@ func startFake(t *testing.T, id uint64) *fakeNode {
 	s := grpc.NewServer()
 	adminpb.RegisterAdminServer(s, n)
 	go s.Serve(l)
+	n.stop = s.Stop
 	t.Cleanup(s.Stop)
 	return n
 }

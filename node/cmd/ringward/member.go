@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ringward/ringward/rpc/adminpb"
 	"github.com/ringward/ringward/shard"
@@ -166,11 +168,12 @@ func (c *command) tell(ctx context.Context, n nodeView, id shard.NodeID) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s: %s", n.Name, reason(err, surveyTime))
-	if ctx.Err() != nil {
-		return silentError{err}
+	why := fmt.Errorf("%s: %s", n.Name, reason(err, surveyTime))
+	// Unavailable: it has ended since it was looked at; the removed one ends as soon as it hears of it from another.
+	if ctx.Err() != nil || status.Code(err) == codes.Unavailable {
+		return silentError{why}
 	}
-	return err
+	return why
 }
 
 // named finds a node by its name or its id.
