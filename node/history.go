@@ -28,7 +28,7 @@ func (n *Node) History(of shard.ID) []*adminpb.Decision {
 func decisionToProto(d sequencer.Decision) *adminpb.Decision {
 	p := &adminpb.Decision{
 		Configuration: rpc.ConfigurationToProto(d.Configuration), AtUs: d.At, By: uint64(d.By), StoodUs: d.Stood,
-		Active: d.Active, PersistedUs: d.Persisted, WedgeUs: d.Wedge, InheritUs: d.Inherit, AllActiveUs: d.AllActive,
+		Active: d.Active, PersistedUs: d.Persisted, WedgeUs: d.Wedge, InheritUs: d.Inherit, AllActiveUs: d.AllActive, ServedUs: d.Served,
 	}
 	for _, s := range d.Suspicions {
 		p.Suspicions = append(p.Suspicions, &adminpb.Suspicion{By: uint64(s.By), Of: uint64(s.Of), SilentUs: s.Silent})

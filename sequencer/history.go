@@ -17,6 +17,8 @@ type Decision struct {
 	// Active tells that the configuration was ACTIVE at all its members. Only then there is an Outcome.
 	Active bool
 	Outcome
+	// Served is from when its head was ACTIVE until that one had acknowledged a first write; 0: not known, or none came.
+	Served uint64
 }
 
 // Reason is what was known when the configuration was proposed.
@@ -79,6 +81,26 @@ func activated(past []Decision, e shard.Epoch, o Outcome) []Decision {
 	return now
 }
 
+// Unserved reports whether c is among the decisions, and it is not known when its head acknowledged a first write.
+func (r *Register) Unserved(c shard.Configuration) bool {
+	return slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.Configuration.Equal(c) && d.Served == 0 })
+}
+
+// served is the register that knows it. The first time counts.
+func (r *Register) served(c shard.Configuration, took uint64) *Register {
+	if !r.Unserved(c) {
+		return r
+	}
+	next := r.with(r.Chain, r.Activated, r.Learner)
+	next.Decisions = slices.Clone(r.Decisions)
+	for i := range next.Decisions {
+		if next.Decisions[i].Configuration.Epoch == c.Epoch {
+			next.Decisions[i].Served = took
+		}
+	}
+	return next
+}
+
 // append encodes r: At, By in 8 bytes, Stood, and of each suspicion By and Of in 8 bytes and Silent.
 func (r Reason) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(binary.AppendUvarint(b, r.At), uint64(r.By))
@@ -122,7 +144,7 @@ func decodeOutcome(d *shard.Decoder) (o Outcome) {
 	return o
 }
 
-// appendDecisions encodes each: the configuration, the reason, and 1 and the outcome, or 0.
+// appendDecisions encodes each: the configuration, the reason, 1 and the outcome, or 0, and Served.
 func appendDecisions(b []byte, all []Decision) []byte {
 	b = binary.AppendUvarint(b, uint64(len(all)))
 	for _, x := range all {
@@ -130,13 +152,14 @@ func appendDecisions(b []byte, all []Decision) []byte {
 		if b = shard.AppendBool(b, x.Active); x.Active {
 			b = x.Outcome.append(b)
 		}
+		b = binary.AppendUvarint(b, x.Served)
 	}
 	return b
 }
 
 // decodeDecisions reads consecutive decisions, of which newest is the last.
 func decodeDecisions(d *shard.Decoder, newest shard.Configuration) (all []Decision) {
-	n := d.Count(23)
+	n := d.Count(24)
 	if n > MaxDecisions {
 		d.Fail(fmt.Errorf("%d decisions: want at most %d", n, MaxDecisions))
 		return nil
@@ -146,6 +169,7 @@ func decodeDecisions(d *shard.Decoder, newest shard.Configuration) (all []Decisi
 		if x.Active = d.Bool(); x.Active {
 			x.Outcome = decodeOutcome(d)
 		}
+		x.Served = d.Uvarint()
 		if i > 0 && x.Configuration.Epoch != all[i-1].Configuration.Epoch+1 {
 			d.Fail(fmt.Errorf("decision of epoch %d comes after that of %d", x.Configuration.Epoch, all[i-1].Configuration.Epoch))
 		}

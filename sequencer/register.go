@@ -37,6 +37,7 @@ const (
 	cmdActivated   = 2
 	cmdRecruit     = 3
 	cmdAdopt       = 4
+	cmdServed      = 5
 )
 
 // Reconfigure encodes the command that decides c as the successor of epoch c.Epoch-1: a
@@ -48,6 +49,12 @@ func Reconfigure(c shard.Configuration, why Reason) shard.Command {
 // Activated encodes the command that records c as ACTIVE at all its members.
 func Activated(c shard.Configuration, o Outcome) shard.Command {
 	return shard.Command{Kind: shard.CommandRegister, Value: o.append(shard.AppendConfiguration([]byte{cmdActivated}, c))}
+}
+
+// Served encodes the command that remembers how long after the head of c was ACTIVE it acknowledged its first write.
+func Served(c shard.Configuration, took uint64) shard.Command {
+	value := shard.AppendConfiguration([]byte{cmdServed}, c)
+	return shard.Command{Kind: shard.CommandRegister, Value: binary.AppendUvarint(value, took)}
 }
 
 // Recruit encodes the command that makes a node the learner of a shard, beside its newest configuration c; 0: nobody
@@ -65,6 +72,7 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 	var why Reason
 	var outcome Outcome
 	var ruled shard.Chain
+	var took uint64
 	switch kind {
 	case cmdReconfigure:
 		why = decodeReason(d)
@@ -74,6 +82,8 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 		learner = shard.NodeID(d.Uint64())
 	case cmdAdopt:
 		why, ruled = decodeReason(d), d.Chain()
+	case cmdServed:
+		took = d.Uvarint()
 	}
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("register command: %w", err)
@@ -107,6 +117,8 @@ func (r *Register) Apply(command []byte) (shard.Register, error) {
 			return r, nil
 		}
 		return r.with(r.Chain, r.Activated, learner), nil
+	case cmdServed:
+		return r.served(c, took), nil
 	}
 	return nil, fmt.Errorf("register command of unknown kind %d", kind)
 }

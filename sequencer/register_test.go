@@ -131,6 +131,9 @@ func TestRegisterRemembers(t *testing.T) {
 	for e := shard.Epoch(2); e <= 100; e++ {
 		before, r = r, apply(t, r, Reconfigure(configuration(e, "ab"), Reason{At: uint64(e), By: id("c"), Suspicions: []Suspicion{{By: id("a"), Of: id("d"), Silent: 7}}}))
 		r = apply(t, r, Activated(configuration(e, "ab"), Outcome{HasBase: true, Base: 9, Wedge: uint64(e)}))
+		r = apply(t, r, Served(configuration(e, "ba"), 3)) // not what was decided
+		r = apply(t, r, Served(configuration(e, "ab"), uint64(2*e)))
+		r = apply(t, r, Served(configuration(e, "ab"), 5)) // comes too late
 	}
 	all := r.Decisions
 	if len(all) != MaxDecisions || all[0].Configuration.Epoch != 100-MaxDecisions+1 || all[MaxDecisions-1].Configuration.Epoch != 100 {
@@ -140,13 +143,13 @@ func TestRegisterRemembers(t *testing.T) {
 		e := uint64(d.Configuration.Epoch)
 		want := Decision{
 			Configuration: configuration(shard.Epoch(e), "ab"), Reason: Reason{At: e, By: id("c"), Suspicions: []Suspicion{{By: id("a"), Of: id("d"), Silent: 7}}},
-			Active: true, Outcome: Outcome{HasBase: true, Base: 9, Wedge: e},
+			Active: true, Outcome: Outcome{HasBase: true, Base: 9, Wedge: e}, Served: 2 * e,
 		}
 		if !reflect.DeepEqual(d, want) {
 			t.Errorf("%+v, want %+v", d, want)
 		}
 	}
-	if last := before.Decisions[MaxDecisions-1]; last.Configuration.Epoch != 99 || !last.Active {
+	if last := before.Decisions[MaxDecisions-1]; last.Configuration.Epoch != 99 || !last.Active || last.Served != 198 {
 		t.Errorf("the register before ends with %+v", last)
 	}
 	if again, err := DecodeRegister(r.Append(nil)); err != nil || !reflect.DeepEqual(again, r) {
@@ -159,7 +162,7 @@ func FuzzDecodeRegister(f *testing.F) {
 	f.Add((&Register{Chain: chainOf(3, "abc", "bc"), Activated: 3, Learner: id("d")}).Append(nil))
 	f.Add((&Register{Chain: chainOf(3, "ab"), Activated: 3, Decisions: []Decision{
 		{Configuration: configuration(2, "a"), Reason: Reason{At: 5, By: id("c"), Stood: 1, Suspicions: []Suspicion{{By: id("a"), Of: id("b"), Silent: 7}}}},
-		{Configuration: configuration(3, "ab"), Reason: Reason{At: 6, By: id("c")}, Active: true, Outcome: Outcome{HasBase: true, Base: 4, Persisted: 1, AllActive: 2}},
+		{Configuration: configuration(3, "ab"), Reason: Reason{At: 6, By: id("c")}, Active: true, Outcome: Outcome{HasBase: true, Base: 4, Persisted: 1, AllActive: 2}, Served: 3},
 	}}).Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeRegister(b)
@@ -176,6 +179,7 @@ func FuzzDecodeRegister(f *testing.F) {
 func FuzzRegisterApply(f *testing.F) {
 	f.Add(Reconfigure(configuration(3, "c"), Reason{}).Value)
 	f.Add(Activated(configuration(2, "bc"), Outcome{}).Value)
+	f.Add(Served(configuration(2, "bc"), 7).Value)
 	f.Add(Activated(configuration(2, "bc"), Outcome{HasBase: true, Base: 7, Persisted: 1, Wedge: 2, Inherit: 3, AllActive: 4}).Value)
 	f.Add(Reconfigure(configuration(3, "c"), Reason{At: 1, By: id("a"), Stood: 2, Suspicions: []Suspicion{{By: id("c"), Of: id("b")}}}).Value)
 	f.Fuzz(func(t *testing.T, b []byte) {

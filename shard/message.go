@@ -69,6 +69,9 @@ const (
 	MsgSnapshot MessageKind = 21
 	// MsgPart brings it: Number, Key, Data, Sum, Done; and Last, Hash and Lineage, where the snapshot stands.
 	MsgPart MessageKind = 22
+	// MsgServed tells the sequencer of Shard that the head of Epoch has acknowledged its first write, and how long after
+	// it was ACTIVE: Took. It is said once, for people to read.
+	MsgServed MessageKind = 23
 )
 
 func (k MessageKind) String() string {
@@ -76,7 +79,8 @@ func (k MessageKind) String() string {
 		MsgHandBack: "HandBack", MsgAppend: "Append", MsgAck: "Ack", MsgFence: "Fence",
 		MsgFenced: "Fenced", MsgWedge: "Wedge", MsgWedged: "Wedged", MsgFetch: "Fetch",
 		MsgFetched: "Fetched", MsgReport: "Report", MsgRefuse: "Refuse", MsgRecruit: "Recruit", MsgRecruited: "Recruited",
-		MsgFollow: "Follow", MsgFed: "Fed", MsgFollowed: "Followed", MsgCompacted: "Compacted", MsgSnapshot: "Snapshot", MsgPart: "Part"}
+		MsgFollow: "Follow", MsgFed: "Fed", MsgFollowed: "Followed", MsgCompacted: "Compacted", MsgSnapshot: "Snapshot", MsgPart: "Part",
+		MsgServed: "Served"}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
 	}
@@ -120,7 +124,7 @@ type Link struct {
 // the sender's state that it would still change.
 type Message struct {
 	Kind     MessageKind
-	Shard    ID // of the replicas; for MsgReport, the shard reported on
+	Shard    ID // of the replicas; for MsgReport and MsgServed, the shard that is told of
 	From, To NodeID
 	Epoch    Epoch
 
@@ -169,7 +173,7 @@ func (m *Message) Valid() error {
 		}
 	}
 	switch {
-	case m.Kind < MsgConnect || m.Kind > MsgPart:
+	case m.Kind < MsgConnect || m.Kind > MsgServed:
 		return fail("unknown kind")
 	case m.Shard == 0:
 		return fail("shards are numbered from 1")

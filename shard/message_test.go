@@ -17,7 +17,7 @@ func TestMessageValid(t *testing.T) {
 	}{
 		{"plain", func(*Message) {}, ""},
 		{"kind 0", func(m *Message) { m.Kind = 0 }, "unknown kind"},
-		{"kind beyond", func(m *Message) { m.Kind = MsgPart + 1 }, "unknown kind"},
+		{"kind beyond", func(m *Message) { m.Kind = MsgServed + 1 }, "unknown kind"},
 		{"shard 0", func(m *Message) { m.Shard = 0 }, "shard"},
 		{"from nobody", func(m *Message) { m.From = 0 }, "not zero"},
 		{"to nobody", func(m *Message) { m.To = 0 }, "not zero"},

@@ -26,6 +26,9 @@ func (r *Replica) Write(q Request) {
 		r.reply(q.Token, Result{Status: Overloaded, Reason: overload("bytes of writes in flight", r.pending()+size, r.opt.InFlightBytes)})
 	default:
 		r.number(q.Command(), q.Token)
+		if r.firstWrite == 0 {
+			r.firstWrite = r.last()
+		}
 		r.trace(r.last(), q.Trace)
 	}
 }
@@ -130,7 +133,7 @@ func (r *Replica) refuseWaiting() {
 	}
 	clear(r.tokens)
 	clear(r.traces)
-	r.inFlight = 0
+	r.inFlight, r.firstWrite = 0, 0
 	for _, q := range r.held {
 		r.refuse(q.Token)
 	}

@@ -77,10 +77,11 @@ type Replica struct {
 	// inheriting gathers the entries a predecessor offers, until they are complete.
 	inheriting []Entry
 
-	hold      bool
-	held      []Request
-	heldBytes int
-	inFlight  int // bytes of the entries that this head numbered, and that are not committed
+	hold       bool
+	held       []Request
+	heldBytes  int
+	inFlight   int   // bytes of the entries that this head numbered, and that are not committed
+	firstWrite Seqno // the first one of a client that this head numbered in conf; 0: none yet
 	// applying are the entries given to the applier that are not applied, applyingBytes how much they are.
 	applying      []applying
 	applyingBytes int
@@ -331,6 +332,11 @@ func (r *Replica) Applied(seqno Seqno) {
 		n++
 	}
 	r.applying = slices.Delete(r.applying, 0, n)
+}
+
+// Served reports whether a write that this head numbered in its configuration has been acknowledged.
+func (r *Replica) Served() bool {
+	return r.firstWrite != 0 && (len(r.applying) == 0 || r.applying[0].seqno > r.firstWrite) && r.commit >= r.firstWrite
 }
 
 // Step takes a message from another replica of the shard, which has passed Message.Valid.

@@ -148,7 +148,7 @@ func TestNumbers(t *testing.T) {
 func TestNames(t *testing.T) {
 	for want, s := range map[string]interface{ String() string }{
 		"IMMUTABLE": Immutable, "PENDING": Pending, "ACTIVE": Active, "State(3)": State(3),
-		"Wedge": MsgWedge, "MessageKind(0)": MessageKind(0), "MessageKind(23)": MessageKind(23),
+		"Wedge": MsgWedge, "MessageKind(0)": MessageKind(0), "MessageKind(24)": MessageKind(24),
 		"view change": EventViewChange, "EventKind(99)": EventKind(99), "ok": OK, "Status(0)": Status(0), "Status(99)": Status(99),
 		"(2, 3)": View{2, 3},
 	} {

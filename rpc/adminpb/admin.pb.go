@@ -794,7 +794,7 @@ type Decision struct {
 	// Those that were believed then, at most 16. Without any it was planned: a node joined at the tail, took the place of another, or
 	// one more than needed went.
 	Suspicions []*Suspicion `protobuf:"bytes,5,rep,name=suspicions,proto3" json:"suspicions,omitempty"`
-	// Whether it is recorded as ACTIVE at all members. All that follows is known only then.
+	// Whether it is recorded as ACTIVE at all members. All that follows, but served_us, is known only then.
 	Active bool `protobuf:"varint,6,opt,name=active,proto3" json:"active,omitempty"`
 	// Its history begins above this seqno; absent: not known.
 	Base *uint64 `protobuf:"varint,7,opt,name=base,proto3,oneof" json:"base,omitempty"`
@@ -805,7 +805,9 @@ type Decision struct {
 	// From then until its head was ACTIVE.
 	InheritUs uint64 `protobuf:"varint,10,opt,name=inherit_us,json=inheritUs,proto3" json:"inherit_us,omitempty"`
 	// From when it was in force until all members were known to be ACTIVE.
-	AllActiveUs   uint64 `protobuf:"varint,11,opt,name=all_active_us,json=allActiveUs,proto3" json:"all_active_us,omitempty"`
+	AllActiveUs uint64 `protobuf:"varint,11,opt,name=all_active_us,json=allActiveUs,proto3" json:"all_active_us,omitempty"`
+	// From when its head was ACTIVE until that one had acknowledged a first write; 0: not known, or none came.
+	ServedUs      uint64 `protobuf:"varint,12,opt,name=served_us,json=servedUs,proto3" json:"served_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -913,6 +915,13 @@ func (x *Decision) GetInheritUs() uint64 {
 func (x *Decision) GetAllActiveUs() uint64 {
 	if x != nil {
 		return x.AllActiveUs
+	}
+	return 0
+}
+
+func (x *Decision) GetServedUs() uint64 {
+	if x != nil {
+		return x.ServedUs
 	}
 	return 0
 }
@@ -1596,7 +1605,7 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"suspicions\x18\a \x01(\x04R\n" +
 	"suspicions\x12)\n" +
 	"\x10false_suspicions\x18\b \x01(\x04R\x0ffalseSuspicions\x129\n" +
-	"\tdecisions\x18\t \x03(\v2\x1b.ringward.admin.v1.DecisionR\tdecisions\"\x88\x03\n" +
+	"\tdecisions\x18\t \x03(\v2\x1b.ringward.admin.v1.DecisionR\tdecisions\"\xa5\x03\n" +
 	"\bDecision\x12C\n" +
 	"\rconfiguration\x18\x01 \x01(\v2\x1d.ringward.kv.v1.ConfigurationR\rconfiguration\x12\x13\n" +
 	"\x05at_us\x18\x02 \x01(\x04R\x04atUs\x12\x0e\n" +
@@ -1612,7 +1621,8 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
 	"inherit_us\x18\n" +
 	" \x01(\x04R\tinheritUs\x12\"\n" +
-	"\rall_active_us\x18\v \x01(\x04R\vallActiveUsB\a\n" +
+	"\rall_active_us\x18\v \x01(\x04R\vallActiveUs\x12\x1b\n" +
+	"\tserved_us\x18\f \x01(\x04R\bservedUsB\a\n" +
 	"\x05_base\"H\n" +
 	"\tSuspicion\x12\x0e\n" +
 	"\x02by\x18\x01 \x01(\x06R\x02by\x12\x0e\n" +

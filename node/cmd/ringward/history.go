@@ -33,9 +33,10 @@ that is what detection took. The times after BASE are
   ALL ACTIVE from when the decision was in force until all members were known to be ACTIVE: nodes ask each other again
              about every tick, so it is up to a tick too long
 
-Each is told by one node's clock, and "-" where none knows: a node had restarted in between, or a later decision came first. How
-long the first acknowledged write took is not recorded: the configuration is on record before there is one. Clocks of
-nodes may differ, so WHEN is no order. What is shown may lack the very last decision, where the members that answer have not heard that
+  SERVED     from when the new head was ACTIVE until it had acknowledged a first write: with no load, until one came
+
+Each is told by one node's clock, and "-" where none knows: a node had restarted in between, a later decision came first, or what the
+head said of its first write was lost. Clocks of nodes may differ, so WHEN is no order. What is shown may lack the very last decision, where the members that answer have not heard that
 it is in force.
 
 A shard that is not in the ring ends with exit code 3.`,
@@ -84,6 +85,7 @@ type decisionView struct {
 	WedgeUS     uint64 `json:"wedge_us,omitempty"`
 	InheritUS   uint64 `json:"inherit_us,omitempty"`
 	AllActiveUS uint64 `json:"all_active_us,omitempty"`
+	ServedUS    uint64 `json:"served_us,omitempty"`
 }
 
 type suspicionView struct {
@@ -161,7 +163,7 @@ func (k *known) decision(d *adminpb.Decision, before []ringMember) decisionView 
 	v := decisionView{
 		Epoch: d.GetConfiguration().GetEpoch(), Members: k.members(d.GetConfiguration()), Reason: "growth", DecidedBy: &by,
 		Active: d.Active, Base: d.Base,
-		StoodUS: d.StoodUs, PersistedUS: d.PersistedUs, WedgeUS: d.WedgeUs, InheritUS: d.InheritUs, AllActiveUS: d.AllActiveUs,
+		StoodUS: d.StoodUs, PersistedUS: d.PersistedUs, WedgeUS: d.WedgeUs, InheritUS: d.InheritUs, AllActiveUS: d.AllActiveUs, ServedUS: d.ServedUs,
 	}
 	if d.AtUs > 0 && d.AtUs < maxTime {
 		at := time.UnixMicro(int64(d.AtUs)).UTC()
@@ -193,7 +195,7 @@ func (k *known) decision(d *adminpb.Decision, before []ringMember) decisionView 
 
 func (v historyView) write(w io.Writer) {
 	fmt.Fprintf(w, "cluster %s, shard %d, sequenced by shard %d\n\n", v.Cluster, v.Shard, v.SequencedBy)
-	t := newTable("EPOCH", "WHEN", "CHAIN, HEAD FIRST", "WHY", "DECIDED BY", "BASE", "DECIDED", "WEDGED", "INHERITED", "ALL ACTIVE")
+	t := newTable("EPOCH", "WHEN", "CHAIN, HEAD FIRST", "WHY", "DECIDED BY", "BASE", "DECIDED", "WEDGED", "INHERITED", "ALL ACTIVE", "SERVED")
 	for _, d := range v.Decisions {
 		var when, by, base, decided string
 		if d.At != nil {
@@ -208,7 +210,7 @@ func (v historyView) write(w io.Writer) {
 		if d.PersistedUS > 0 {
 			decided = took(d.StoodUS + d.PersistedUS)
 		}
-		t.row(d.Epoch, when, chainOf(d.Members), d.why(), by, base, decided, took(d.WedgeUS), took(d.InheritUS), took(d.AllActiveUS))
+		t.row(d.Epoch, when, chainOf(d.Members), d.why(), by, base, decided, took(d.WedgeUS), took(d.InheritUS), took(d.AllActiveUS), took(d.ServedUS))
 	}
 	t.write(w)
 }

@@ -21,7 +21,7 @@ func shrunk() *adminpb.Decision {
 	return &adminpb.Decision{
 		Configuration: &kvpb.Configuration{Shard: 2, Epoch: 2, Members: []uint64{2}}, AtUs: 1_700_000_000_123_456, By: 1, StoodUs: 1200,
 		Suspicions: []*adminpb.Suspicion{{By: 2, Of: 3}, {By: 3, Of: 2, SilentUs: 1_020_400}},
-		Active:     true, Base: &base, PersistedUs: 3300, WedgeUs: 812, InheritUs: 1_500, AllActiveUs: 52_000,
+		Active:     true, Base: &base, PersistedUs: 3300, WedgeUs: 812, InheritUs: 1_500, AllActiveUs: 52_000, ServedUs: 640,
 	}
 }
 
@@ -37,10 +37,10 @@ func TestHistory(t *testing.T) {
 	got := ringward(t, "", "history", "2", "--endpoints", a.endpoint)
 	want := `cluster c1, shard 2, sequenced by shard 1
 
-EPOCH  WHEN                      CHAIN, HEAD FIRST  WHY                                                                   DECIDED BY  BASE  DECIDED  WEDGED  INHERITED  ALL ACTIVE
-1      -                         node-2 > node-3    init                                                                  -           -     -        -       -          -
-2      2023-11-14T22:13:20.123Z  node-2             node-2 suspects node-3: evidence; node-3 suspects node-2: silent for 1.02s  node-1  17  4.5ms  812µs  1.5ms  52ms
-3      2023-11-14T22:15:23.000Z  node-2 > node-1    node-1 joins                                                          node-2      -     -        -       -          -
+EPOCH  WHEN                      CHAIN, HEAD FIRST  WHY                                                                   DECIDED BY  BASE  DECIDED  WEDGED  INHERITED  ALL ACTIVE  SERVED
+1      -                         node-2 > node-3    init                                                                  -           -     -        -       -          -  -
+2      2023-11-14T22:13:20.123Z  node-2             node-2 suspects node-3: evidence; node-3 suspects node-2: silent for 1.02s  node-1  17  4.5ms  812µs  1.5ms  52ms  640µs
+3      2023-11-14T22:15:23.000Z  node-2 > node-1    node-1 joins                                                          node-2      -     -        -       -          -  -
 `
 	if got.code != exitOK || masked(got.stdout) != masked(want) {
 		t.Errorf("exit %d, stderr %q, stdout:\n%s\nwant:\n%s", got.code, got.stderr, got.stdout, want)

@@ -108,6 +108,8 @@ func (e *engine) step(m shard.Message) {
 		e.recruiter.Answer(m)
 	case shard.MsgReport:
 		e.report(m)
+	case shard.MsgServed:
+		e.served(m)
 	default:
 		e.replica.Step(m)
 	}
@@ -200,6 +202,7 @@ func (e *engine) complete() {
 func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
 	e.replica.Applied(seqno)
 	e.appliedTo = seqno
+	e.serve()
 	if register == e.register {
 		return
 	}

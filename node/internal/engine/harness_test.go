@@ -402,6 +402,9 @@ func (w *world) history(n *node, of shard.ID) {
 			if d.Active {
 				outcome = fmt.Sprintf("base %d, persisted %d, wedge %d, inherit %d, all active %d", d.Base, d.Persisted, d.Wedge, d.Inherit, d.AllActive)
 			}
+			if d.Served != 0 {
+				outcome += fmt.Sprintf(", served %d", d.Served)
+			}
 			by := "nobody"
 			if d.By != 0 {
 				by = name(d.By)

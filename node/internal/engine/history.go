@@ -11,7 +11,7 @@ import (
 func (h *Host) Now(micros uint64) { h.now = micros }
 
 // pace is when a replica got how far with the newest configuration that it knows; 0: not yet, or in an earlier life.
-type pace struct{ learned, chosen, active uint64 }
+type pace struct{ learned, chosen, active, served uint64 }
 
 // chose notes that the history to inherit is known. The first time counts: a snapshot is a part of inheriting.
 func (p *pace) chose(now uint64) {
@@ -43,6 +43,28 @@ func (e *engine) timed(send []shard.Message) {
 		if m := &send[i]; m.Kind == shard.MsgWedged && m.Active == e.epoch {
 			m.Took = []uint64{elapsed(e.pace.learned, e.pace.chosen), elapsed(e.pace.chosen, e.pace.active)}
 		}
+	}
+}
+
+// serve tells the sequencer, once, how long it took a head that has become ACTIVE in this life to acknowledge a first write.
+func (e *engine) serve() {
+	if e.pace.chosen == 0 || e.pace.active == 0 || e.pace.served != 0 || !e.replica.Served() {
+		return
+	}
+	e.pace.served = e.host.now
+	conf := e.replica.Configuration()
+	for _, m := range e.host.Known(e.host.opt.Genesis.Ring.Sequencer(e.id)).Newest().Members {
+		e.out = append(e.out, shard.Message{
+			Kind: shard.MsgServed, Shard: e.id, Epoch: conf.Epoch, To: m, Took: []uint64{elapsed(e.pace.active, e.pace.served)},
+		})
+	}
+}
+
+// served takes what a head of the next shard says of its first write.
+func (e *engine) served(m shard.Message) {
+	newest := e.register.Chain.Newest()
+	if m.Epoch == newest.Epoch && m.From == newest.Head() && len(m.Took) == 1 && e.register.Unserved(newest) && e.replica.Leads() && !e.waits() {
+		e.replica.Propose(sequencer.Served(newest, m.Took[0]))
 	}
 }
 

@@ -115,7 +115,7 @@ func (h *Host) Step(m shard.Message) {
 	e := h.engines[m.Shard]
 	office := h.engines[ring.Sequencer(m.Shard)]
 	switch m.Kind {
-	case shard.MsgReport, shard.MsgRecruited:
+	case shard.MsgReport, shard.MsgRecruited, shard.MsgServed:
 		if office != nil {
 			office.step(m)
 		}

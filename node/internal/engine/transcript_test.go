@@ -94,7 +94,7 @@ func (w *world) command(td *datadriven.TestData) {
 			w.node(other).host.Reconnect(n.id)
 		}
 	case "lose", "find":
-		for k := shard.MsgConnect; k <= shard.MsgPart; k++ {
+		for k := shard.MsgConnect; k <= shard.MsgServed; k++ {
 			if k.String() == args[0].Key {
 				w.drop[k] = td.Cmd == "lose"
 			}

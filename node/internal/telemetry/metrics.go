@@ -58,7 +58,7 @@ type Metrics struct {
 
 const (
 	lastKind    = shard.OpenSession
-	lastMessage = shard.MsgPart
+	lastMessage = shard.MsgServed
 )
 
 // labels are the attributes of one series in the forms in which instruments take them. Made

@@ -159,6 +159,7 @@ const (
 	Message_KIND_COMPACTED   Message_Kind = 20
 	Message_KIND_SNAPSHOT    Message_Kind = 21
 	Message_KIND_PART        Message_Kind = 22
+	Message_KIND_SERVED      Message_Kind = 23
 )
 
 // Enum value maps for Message_Kind.
@@ -187,6 +188,7 @@ var (
 		20: "KIND_COMPACTED",
 		21: "KIND_SNAPSHOT",
 		22: "KIND_PART",
+		23: "KIND_SERVED",
 	}
 	Message_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -212,6 +214,7 @@ var (
 		"KIND_COMPACTED":   20,
 		"KIND_SNAPSHOT":    21,
 		"KIND_PART":        22,
+		"KIND_SERVED":      23,
 	}
 )
 
@@ -909,7 +912,7 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\bIAmAlive\x12\x12\n" +
 	"\x04boot\x18\x01 \x01(\x04R\x04boot\x12\x12\n" +
 	"\x04tick\x18\x02 \x01(\x04R\x04tick\x12,\n" +
-	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xba\t\n" +
+	"\x12storage_stalled_ms\x18\x03 \x01(\x04R\x10storageStalledMs\"\xcb\t\n" +
 	"\aMessage\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.ringward.peer.v1.Message.KindR\x04kind\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x14\n" +
@@ -939,7 +942,7 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\x04done\x18\x18 \x01(\bR\x04done\x12\x12\n" +
 	"\x04took\x18\x19 \x03(\x06R\x04took\x12\x19\n" +
 	"\bruled_at\x18\x1a \x01(\x04R\aruledAt\x125\n" +
-	"\x06ruling\x18\x1b \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x06ruling\"\x9b\x03\n" +
+	"\x06ruling\x18\x1b \x03(\v2\x1d.ringward.kv.v1.ConfigurationR\x06ruling\"\xac\x03\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CONNECT\x10\x01\x12\x12\n" +
@@ -967,7 +970,8 @@ const file_internal_peerpb_peer_proto_rawDesc = "" +
 	"\rKIND_FOLLOWED\x10\x13\x12\x12\n" +
 	"\x0eKIND_COMPACTED\x10\x14\x12\x11\n" +
 	"\rKIND_SNAPSHOT\x10\x15\x12\r\n" +
-	"\tKIND_PART\x10\x16\"?\n" +
+	"\tKIND_PART\x10\x16\x12\x0f\n" +
+	"\vKIND_SERVED\x10\x17\"?\n" +
 	"\x05Trace\x12\x14\n" +
 	"\x05seqno\x18\x01 \x01(\x04R\x05seqno\x12 \n" +
 	"\vtraceparent\x18\x02 \x01(\tR\vtraceparent\"2\n" +

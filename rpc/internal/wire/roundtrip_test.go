@@ -226,6 +226,7 @@ func TestNumbers(t *testing.T) {
 		shard.MsgRecruit: peerpb.Message_KIND_RECRUIT, shard.MsgRecruited: peerpb.Message_KIND_RECRUITED,
 		shard.MsgFollow: peerpb.Message_KIND_FOLLOW, shard.MsgFed: peerpb.Message_KIND_FED, shard.MsgFollowed: peerpb.Message_KIND_FOLLOWED,
 		shard.MsgCompacted: peerpb.Message_KIND_COMPACTED, shard.MsgSnapshot: peerpb.Message_KIND_SNAPSHOT, shard.MsgPart: peerpb.Message_KIND_PART,
+		shard.MsgServed: peerpb.Message_KIND_SERVED,
 	}
 	if want := len(peerpb.Message_Kind_name) - 1; len(messages) != want {
 		t.Errorf("the test knows %d kinds of message, peer.proto %d", len(messages), want)

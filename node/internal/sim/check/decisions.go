@@ -5,6 +5,7 @@ package check
 type decision struct {
 	configuration
 	reason, outcome []uint64
+	served          uint64 // how long its head took to acknowledge a first write; 0: it has not been told
 }
 
 const (
@@ -35,8 +36,8 @@ func (r *reader) outcome() []uint64 {
 	return append(all, r.number(), r.number(), r.number(), r.number())
 }
 
-// decisions reads what the register keeps: of each the configuration, the reason, and a byte that says whether an
-// outcome follows.
+// decisions reads what the register keeps: of each the configuration, the reason, a byte that says whether an
+// outcome follows, and how long the first write took.
 func (r *reader) decisions() (all []decision) {
 	r.list(func() {
 		d := decision{configuration: r.configuration(), reason: r.reason()}
@@ -47,6 +48,7 @@ func (r *reader) decisions() (all []decision) {
 		default:
 			r.bad = true
 		}
+		d.served = r.number()
 		all = append(all, d)
 	})
 	r.bad = r.bad || len(all) > mostDecisions
@@ -62,4 +64,5 @@ func (x *decision) digest(d *digest) {
 			d.number(n)
 		}
 	}
+	d.number(x.served)
 }

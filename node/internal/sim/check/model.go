@@ -183,15 +183,16 @@ func (m *model) setSession(id uint64, s *session) {
 	}
 }
 
-// configure carries out a register command: one byte, 1 to decide, 2 to record as activated, 3 to name a learner and 4 to adopt what an
-// operator decided, and the configuration; then come why it is decided, how it came out, the learner in 8 bytes, or why and the
-// operator's chain, which ends with the configuration.
+// configure carries out a register command: one byte, 1 to decide, 2 to record as activated, 3 to name a learner, 4 to adopt what an
+// operator decided and 5 to note a first write, and the configuration; then come why it is decided, how it came out, the learner in 8 bytes, why and
+// the operator's chain, which ends with the configuration, or how long it took.
 func (m *model) configure(b []byte) ([]configuration, error) {
 	r := &reader{b: b}
 	kind, c := r.octet(), r.configuration()
 	learner := uint64(0)
 	var more []uint64
 	var ruled []configuration
+	var took uint64
 	switch kind {
 	case 1:
 		more = r.reason()
@@ -202,9 +203,11 @@ func (m *model) configure(b []byte) ([]configuration, error) {
 	case 4:
 		more = r.reason()
 		ruled = r.chain()
+	case 5:
+		took = r.number()
 	}
 	newest := m.chain[len(m.chain)-1]
-	if r.bad || len(r.b) > 0 || kind < 1 || kind > 4 || c.shard != newest.shard {
+	if r.bad || len(r.b) > 0 || kind < 1 || kind > 5 || c.shard != newest.shard {
 		return nil, fmt.Errorf("%w: register command", errMalformed)
 	}
 	if kind == 1 {
@@ -220,6 +223,14 @@ func (m *model) configure(b []byte) ([]configuration, error) {
 	if kind == 3 {
 		if newest.equal(c) && !slices.Contains(c.members, learner) {
 			m.learner = learner
+		}
+		return nil, nil
+	}
+	if kind == 5 {
+		for i := range m.decisions {
+			if d := &m.decisions[i]; d.served == 0 && d.equal(c) {
+				d.served = took
+			}
 		}
 		return nil, nil
 	}
