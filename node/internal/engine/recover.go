@@ -11,8 +11,8 @@ import (
 
 // The node's part in an operator's ruling: why it is safe, package sequencer, recover.go tells.
 
-// freezeMicros is how long a sequencing replica stays frozen for an attempt that does not go on.
-const freezeMicros = 30_000_000
+// FreezeMicros is how long a sequencing replica stays frozen for an attempt that does not go on.
+const FreezeMicros = 30_000_000
 
 // frozen is that a replica waits for a ruling about the next shard.
 type frozen struct {
@@ -85,7 +85,7 @@ func (h *Host) Freeze(of shard.ID, at uint64) error {
 	if g, _ := e.replica.Ruling(); at <= g.At || at < e.frozen.at {
 		return fmt.Errorf("attempt %d to rule on shard %d comes after attempt %d", at, of, max(g.At, e.frozen.at))
 	}
-	e.frozen.at, e.frozen.until = at, e.ticks+int(freezeMicros/max(h.opt.TickMicros, 1))
+	e.frozen.at, e.frozen.until = at, e.ticks+int(FreezeMicros/max(h.opt.TickMicros, 1))
 	e.frozen.closed = max(e.frozen.closed, e.replica.Configuration().Epoch)
 	return nil
 }

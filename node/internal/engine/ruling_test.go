@@ -65,7 +65,7 @@ func TestFreezeEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.crash(w.node(id("d")))
-	for range freezeMicros/int(w.opt.TickMicros) - 1 {
+	for range FreezeMicros/int(w.opt.TickMicros) - 1 {
 		w.tick()
 	}
 	if e := a.Known(2).Newest().Epoch; e != 1 {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/ringward/ringward/node/internal/engine"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -16,6 +17,8 @@ type operator struct {
 	w        *world
 	random   *rand.Rand
 	attempts int
+	// thawed is when all replicas that he froze write again, also where he broke off.
+	thawed moment
 	// last is what he found when nothing was left to rule on.
 	last *sequencer.Examination
 	// active are the shards that have been ACTIVE at all members of their newest configuration since then.
@@ -38,6 +41,14 @@ func (o *operator) begin() {
 
 // works reports whether he may still bring about something.
 func (o *operator) works() bool { return o != nil && o.last == nil && o.attempts < mostAttempts }
+
+// calm is when nothing that he did keeps the ring from helping itself any more.
+func (o *operator) calm() moment {
+	if o == nil || o.last == nil {
+		return 0
+	}
+	return o.thawed
+}
 
 // again begins another attempt, a while later.
 func (o *operator) again(why string) {
@@ -170,7 +181,11 @@ func (o *operator) rule(of shard.ID) {
 	g := shard.Ruling{At: uint64(o.w.now) + 1}
 	o.examine(func(x *sequencer.Examination) {
 		holders := x.Holders(of)
-		o.each(holders, func(n *node) error { return n.host.Freeze(of, g.At) }, func() {
+		o.each(holders, func(n *node) error {
+			// Clocks may be slow, and so are the ticks in which a node counts.
+			o.thawed = o.w.now + moment(2*engine.FreezeMicros/momentMicros)
+			return n.host.Freeze(of, g.At)
+		}, func() {
 			o.examine(func(x *sequencer.Examination) {
 				if err := x.Rulable(of); err != nil {
 					o.again(err.Error())

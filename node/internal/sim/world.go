@@ -126,7 +126,7 @@ func (w *world) watch() {
 	case ended && unfinished == 0:
 		w.check.Ends()
 		w.end()
-	case w.now <= w.calmAt+within || w.operator.works():
+	case w.now <= max(w.calmAt, w.operator.calm())+within || w.operator.works():
 		w.after(tick, w.watch)
 	case owes:
 		id, stuck := w.unsettled()
