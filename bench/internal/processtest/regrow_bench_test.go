@@ -20,8 +20,9 @@ var (
 
 // latencies of puts, each of which is due 5 ms after the one before of the same client, or when that has ended.
 type latencies struct {
-	mu  sync.Mutex
-	all []time.Duration
+	mu   sync.Mutex
+	more sync.Cond
+	all  []time.Duration
 }
 
 func (l *latencies) run(ctx context.Context, b *testing.B, cl *client.Client, keys [][]string) (wait func()) {
@@ -33,12 +34,12 @@ func (l *latencies) run(ctx context.Context, b *testing.B, cl *client.Client, ke
 			for n := 0; ctx.Err() == nil; n++ {
 				begin := time.Now()
 				if _, err := cl.Put(b.Context(), own[n%len(own)], make([]byte, 100)); err != nil {
-					b.Error(err)
-					return
+					b.Error(err) // and counts: somebody waits for a number of them
 				}
 				l.mu.Lock()
 				l.all = append(l.all, time.Since(begin))
 				l.mu.Unlock()
+				l.more.Signal()
 				<-tick.C
 			}
 		})
@@ -46,15 +47,15 @@ func (l *latencies) run(ctx context.Context, b *testing.B, cl *client.Client, ke
 	return all.Wait
 }
 
-// take returns the 99th percentile since the last time, in milliseconds.
-func (l *latencies) take() float64 {
+// take returns the 99th percentile since the last time, in milliseconds, once there are so many.
+func (l *latencies) take(count int) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for len(l.all) < max(1, count) {
+		l.more.Wait()
+	}
 	all := l.all
 	l.all = nil
-	if len(all) == 0 {
-		return 0
-	}
 	slices.Sort(all)
 	return float64(all[len(all)*99/100].Microseconds()) / 1000
 }
@@ -120,25 +121,23 @@ func regrow(b *testing.B, o cluster.Options) {
 	victim := c.Nodes()[slices.Index(c.Endpoints(), tail.Address)]
 
 	var l latencies
+	l.more.L = &l.mu
 	ctx, cancel := context.WithCancel(b.Context())
 	wait := l.run(ctx, b, cl, slices.Collect(slices.Chunk(keys(8*100), 100)))
 	defer wait()
 	defer cancel()
-	time.Sleep(5 * time.Second) // what the fill left to do is done
-	l.take()
-	time.Sleep(10 * time.Second)
-	before := l.take()
+	l.take(5000) // meanwhile what the fill left to do is done
+	before := l.take(15000)
 	if err := victim.Kill(); err != nil {
 		b.Fatal(err)
 	}
-	time.Sleep(2 * time.Second) // until --regrow-after: there is one member
-	l.take()
+	l.take(2000) // there is one member, until --regrow-after
 	begin := time.Now()
 	if err := c.AwaitStrength(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	took := time.Since(begin).Seconds()
-	during := l.take()
+	during := l.take(1)
 	b.ReportMetric(took, "regrow-s")
 	b.ReportMetric(float64(*regrowMiB)/took, "MiB/s")
 	b.ReportMetric(before, "p99-before-ms")
