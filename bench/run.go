@@ -153,7 +153,7 @@ func (w *worker) loadOne(ctx context.Context, stop <-chan struct{}, record uint6
 		if err == nil {
 			return nil
 		}
-		f := failureOf(err)
+		f := FailureOf(err)
 		if f == TooLarge || f == Invalid || ctx.Err() != nil || time.Since(begin) > loadPatience {
 			return fmt.Errorf("record %d of %d bytes: %w", record, len(w.values.next()), err)
 		}

@@ -65,8 +65,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// failureOf names how a call failed; empty for nil.
-func failureOf(err error) Failure {
+// FailureOf names how a call failed; empty for nil.
+func FailureOf(err error) Failure {
 	if err == nil {
 		return ""
 	}
@@ -108,20 +108,20 @@ func (r recorded) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	if err == nil {
 		read = history.Of(value)
 	}
-	r.log.Return(call, failureOf(err).outcome(), version, read)
+	r.log.Return(call, FailureOf(err).outcome(), version, read)
 	return value, version, err
 }
 
 func (r recorded) Put(ctx context.Context, key string, value []byte) (uint64, error) {
 	call := r.log.Invoke(history.Op{Kind: history.Put, Key: key, Value: history.Of(value)})
 	version, err := r.Store.Put(ctx, key, value)
-	r.log.Return(call, failureOf(err).outcome(), version, 0)
+	r.log.Return(call, FailureOf(err).outcome(), version, 0)
 	return version, err
 }
 
 func (r recorded) CAS(ctx context.Context, key string, expected uint64, value []byte) (uint64, error) {
 	call := r.log.Invoke(history.Op{Kind: history.Put, Key: key, If: true, Expected: expected, Value: history.Of(value)})
 	version, err := r.Store.CAS(ctx, key, expected, value)
-	r.log.Return(call, failureOf(err).outcome(), version, 0)
+	r.log.Return(call, FailureOf(err).outcome(), version, 0)
 	return version, err
 }

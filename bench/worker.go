@@ -57,7 +57,7 @@ func (w *worker) run(ctx context.Context, p *phase, m *meter) {
 		op := w.workload.pick(w.rng)
 		key := w.key(op)
 		retries, err := w.perform(ctx, op, key)
-		m.ended(ending{op: op, part: w.part(key), from: from, now: p.now(), end: p.end.Load(), retries: retries, failure: failureOf(err)})
+		m.ended(ending{op: op, part: w.part(key), from: from, now: p.now(), end: p.end.Load(), retries: retries, failure: FailureOf(err)})
 	}
 }
 
@@ -98,7 +98,7 @@ func (w *worker) readModifyWrite(ctx context.Context, key string) (retries int, 
 			return retries, err
 		}
 		_, err = w.store.CAS(ctx, key, version, w.values.next())
-		if failureOf(err) != Mismatch || retries == maxRetries {
+		if FailureOf(err) != Mismatch || retries == maxRetries {
 			return retries, err
 		}
 	}

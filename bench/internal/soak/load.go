@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/inspect"
 )
 
 // What clients work on: few keys, so that they meet.
@@ -27,13 +27,7 @@ const (
 )
 
 func hotKey(i int) string         { return fmt.Sprintf("hot-%d", i) }
-func counterKey(i int) string     { return fmt.Sprintf("counter-%d", i) }
 func ownKey(worker, i int) string { return fmt.Sprintf("own-%d-%d", worker, i) }
-func counted(value []byte) uint64 { // a counter's value is its number, and what makes the value unique
-	number, _, _ := strings.Cut(string(value), " ")
-	n, _ := strconv.ParseUint(number, 10, 64)
-	return n
-}
 
 // load is clients at work, and what they know.
 type load struct {
@@ -52,8 +46,8 @@ type worker struct {
 	made  int // values so far, which makes them unique
 	own   int // keys of its own so far
 
-	raised, perhaps [counters]uint64 // acknowledged, and of unknown outcome
-	failures        map[string]int   // by kind
+	counts   *inspect.Counters
+	failures map[string]int // by kind
 }
 
 // newLoad divides the stores among the workers.
@@ -61,7 +55,8 @@ func newLoad(seed uint64, pad int) *load {
 	l := &load{recorder: history.NewRecorder(true)}
 	for id := range workers {
 		l.workers = append(l.workers, &worker{
-			load: l, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id))), pad: pad, failures: map[string]int{},
+			load: l, id: id, rng: rand.New(rand.NewPCG(seed, uint64(id))), pad: pad, counts: inspect.NewCounters(counters),
+			failures: map[string]int{},
 		})
 	}
 	return l
@@ -120,7 +115,7 @@ func (w *worker) step(ctx context.Context) (err error) {
 	case chance < 14:
 		err = w.swap(ctx, hotKey(w.rng.IntN(hotKeys)))
 	case chance < 18:
-		err = w.raise(ctx, w.rng.IntN(counters))
+		err = w.counts.Raise(ctx, w.store, w.rng.IntN(counters), w.value)
 	default:
 		err = w.make(ctx)
 	}
@@ -129,23 +124,13 @@ func (w *worker) step(ctx context.Context) (err error) {
 
 // judge counts how a step ended, and lets pass what is an answer.
 func (w *worker) judge(err error) error {
-	switch failureOf(err) {
+	switch bench.FailureOf(err) {
 	case "", bench.NotFound, bench.Mismatch:
 		w.load.done.Add(1)
 		return nil
 	}
-	w.failures[string(failureOf(err))]++
+	w.failures[string(bench.FailureOf(err))]++
 	return err
-}
-
-func failureOf(err error) bench.Failure {
-	if err == nil {
-		return ""
-	}
-	if e, ok := errors.AsType[*bench.Error](err); ok {
-		return e.Failure
-	}
-	return bench.Other
 }
 
 // value is one that nobody has written before.
@@ -158,26 +143,10 @@ func (w *worker) value(prefix string) []byte {
 // swap replaces what it has read.
 func (w *worker) swap(ctx context.Context, key string) error {
 	_, version, err := w.store.Get(ctx, key)
-	if err != nil && failureOf(err) != bench.NotFound {
+	if err != nil && bench.FailureOf(err) != bench.NotFound {
 		return err
 	}
 	_, err = w.store.CAS(ctx, key, version, w.value(""))
-	return err
-}
-
-// raise adds one to a counter, if nobody else does at the same time.
-func (w *worker) raise(ctx context.Context, c int) error {
-	value, version, err := w.store.Get(ctx, counterKey(c))
-	if err != nil && failureOf(err) != bench.NotFound {
-		return err
-	}
-	_, err = w.store.CAS(ctx, counterKey(c), version, w.value(fmt.Sprintf("%d ", counted(value)+1)))
-	switch failureOf(err) {
-	case "":
-		w.raised[c]++
-	case bench.OutcomeUnknown, bench.SessionExpired, bench.Closed, bench.Other:
-		w.perhaps[c]++
-	}
 	return err
 }
 
@@ -198,7 +167,7 @@ func (l *load) keys() []string {
 		keys = append(keys, hotKey(i))
 	}
 	for i := range counters {
-		keys = append(keys, counterKey(i))
+		keys = append(keys, inspect.CounterKey(i))
 	}
 	for _, w := range l.workers {
 		for i := range w.own {
@@ -206,6 +175,14 @@ func (l *load) keys() []string {
 		}
 	}
 	return keys
+}
+
+// counts are what the workers know of the counters.
+func (l *load) counts() (all []*inspect.Counters) {
+	for _, w := range l.workers {
+		all = append(all, w.counts)
+	}
+	return all
 }
 
 // await returns when so many more calls have ended well.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/faults"
+	"github.com/ringward/ringward/bench/internal/inspect"
 	"github.com/ringward/ringward/bench/internal/stores"
 	"github.com/ringward/ringward/rpc/client"
 )
@@ -22,7 +21,7 @@ import (
 // Bounds of what must happen after the faults. They are for a machine that is busy with other things.
 const (
 	HealTime  = time.Minute
-	CallTime  = 30 * time.Second
+	CallTime  = inspect.CallTime
 	CheckTime = 2 * time.Minute
 )
 
@@ -139,7 +138,7 @@ func (r *Round) Run(ctx context.Context, ringward string, tell func(string)) (_ 
 }
 
 // carryOut does all but to judge: it returns what the keys held at the end.
-func (r *running) carryOut(ctx context.Context, tell func(string)) (map[string]found, error) {
+func (r *running) carryOut(ctx context.Context, tell func(string)) (map[string]inspect.Found, error) {
 	if err := r.suffer(ctx, tell); err != nil {
 		return nil, err
 	}
@@ -166,7 +165,11 @@ func (r *running) carryOut(ctx context.Context, tell func(string)) (map[string]f
 	for _, s := range ring.Shards {
 		r.Reconfigurations += int(s.Epoch) - 1
 	}
-	return r.survey(ctx)
+	var endpoints []string
+	for _, n := range r.cluster.Nodes() {
+		endpoints = append(endpoints, n.Endpoint)
+	}
+	return inspect.Survey(ctx, endpoints, r.load.keys(), r.load.recorder)
 }
 
 // ringer is a store that knows the ring.
@@ -235,7 +238,7 @@ func closeAll(stores []bench.Store) {
 }
 
 // judge decides about what the clients saw, and what the nodes say of themselves.
-func (r *running) judge(at map[string]found) error {
+func (r *running) judge(at map[string]inspect.Found) error {
 	h := r.load.recorder.History()
 	for _, w := range r.load.workers {
 		for kind, n := range w.failures {
@@ -249,35 +252,15 @@ func (r *running) judge(at map[string]found) error {
 		errs = append(errs, fmt.Errorf("history %v", report))
 	}
 	if at != nil {
-		errs = append(errs, missing(h, at), r.load.miscounted(at))
+		errs = append(errs, inspect.Missing(h, at), inspect.Miscounted(r.load.counts(), at))
 	}
 	for _, n := range r.cluster.Nodes() {
-		errs = append(errs, r.complaints(n))
+		errs = append(errs, inspect.Complaints(n, r.excused))
 	}
 	return errors.Join(errs...)
 }
 
-// shownComplaints bounds how much of a log an error shows.
-const shownComplaints = 5
-
-// grave is in the lines of a log that tell of a bug; the last is the race detector's.
-var grave = []string{"level=ERROR", "panic:", "fatal error:", "WARNING: DATA RACE"}
-
-// complaints are the errors that a node has logged. That its disk was full is none where it was.
-func (r *running) complaints(n *cluster.Node) error {
-	log, err := os.ReadFile(n.Log)
-	if err != nil {
-		return err
-	}
-	var lines []string
-	for line := range strings.Lines(string(log)) {
-		full := r.Plan.Has(faults.DiskFull) && strings.Contains(line, "no space left on device")
-		if !full && slices.ContainsFunc(grave, func(g string) bool { return strings.Contains(line, g) }) {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%s logs %d errors: %s", n.Name, len(lines), strings.Join(lines[:min(len(lines), shownComplaints)], "\n  "))
+// excused reports whether a node that logs this has only said that its disk was full, which it was.
+func (r *running) excused(line string) bool {
+	return r.Plan.Has(faults.DiskFull) && strings.Contains(line, "no space left on device")
 }
