@@ -94,6 +94,15 @@ func (m *meter) began(lag, backlog int64) {
 	m.backlog = max(m.backlog, backlog)
 }
 
+// Ending is how an operation ended, for those who watch a run.
+type Ending struct {
+	Op   OpType
+	Part int // of the key, as Parted numbers them; 0 where the store has none
+	// From is when its latency counts from, At when it ended.
+	From, At time.Time
+	Failure  Failure // empty: it succeeded
+}
+
 // ending is how an operation ended. Times are those of the phase, which itself ends at end.
 type ending struct {
 	op             OpType

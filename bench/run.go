@@ -25,6 +25,8 @@ type Options struct {
 
 	// History, if set, records every call, those of the load and the warmup too.
 	History *history.Recorder
+	// Observe, if set, is called at the end of each operation of warmup and run, by its client: it must be quick.
+	Observe func(Ending)
 	// Progress, if set, is called once a second.
 	Progress func(Progress)
 	// Stop ends the run when it is closed: no operation begins any more, and those under way end.

@@ -23,6 +23,7 @@ type worker struct {
 	values   *values
 	inserts  *inserts
 	part     func(key string) int
+	observe  func(Ending) // nil: nobody does
 	// pending is a record whose insert failed: it is tried again, so that none stays missing.
 	pending *uint64
 }
@@ -38,7 +39,7 @@ func newWorkers(o *Options, stores []Store, in *inserts, part func(key string) i
 			store = Record(store, o.History.Client())
 		}
 		workers[i] = &worker{id: i, store: store, workload: o.Workload, rng: rng, choose: choose,
-			values: newValues(run, i, o.ValueSize, rng), inserts: in, part: part}
+			values: newValues(run, i, o.ValueSize, rng), inserts: in, part: part, observe: o.Observe}
 	}
 	return workers
 }
@@ -57,7 +58,11 @@ func (w *worker) run(ctx context.Context, p *phase, m *meter) {
 		op := w.workload.pick(w.rng)
 		key := w.key(op)
 		retries, err := w.perform(ctx, op, key)
-		m.ended(ending{op: op, part: w.part(key), from: from, now: p.now(), end: p.end.Load(), retries: retries, failure: FailureOf(err)})
+		e := ending{op: op, part: w.part(key), from: from, now: p.now(), end: p.end.Load(), retries: retries, failure: FailureOf(err)}
+		m.ended(e)
+		if w.observe != nil {
+			w.observe(Ending{Op: op, Part: e.part, From: p.begin.Add(time.Duration(from)), At: p.begin.Add(time.Duration(e.now)), Failure: e.failure})
+		}
 	}
 }
 

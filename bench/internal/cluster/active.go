@@ -44,24 +44,36 @@ func (c *Cluster) await(ctx context.Context, members int) error {
 
 // inactive says which shard is not ACTIVE, or has not so many members, and why; nil where all are well. 0 members: any number.
 func (c *Cluster) inactive(ctx context.Context, members int) error {
-	statuses, errs := make([]*adminpb.StatusResponse, len(c.nodes)), make([]error, len(c.nodes))
-	var all sync.WaitGroup
+	endpoints := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
-		all.Go(func() {
-			if statuses[i], errs[i] = n.Status(ctx); errs[i] != nil {
-				errs[i] = fmt.Errorf("%s: %w", n.Name, errs[i])
-			}
-		})
+		endpoints[i] = n.Endpoint
 	}
-	all.Wait()
-	if err := inactive(c.options.Shards, members, statuses); err != nil {
+	statuses, errs := Statuses(ctx, endpoints, &adminpb.StatusRequest{})
+	for i, n := range c.nodes {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("%s: %w", n.Name, errs[i])
+		}
+	}
+	if err := Inactive(c.options.Shards, members, statuses); err != nil {
 		return errors.Join(err, errors.Join(errs...))
 	}
 	return nil
 }
 
-// inactive judges what the nodes say; nil where one said nothing.
-func inactive(shards, members int, statuses []*adminpb.StatusResponse) error {
+// Statuses asks all nodes at once. There is an answer or an error for each.
+func Statuses(ctx context.Context, endpoints []string, r *adminpb.StatusRequest) ([]*adminpb.StatusResponse, []error) {
+	statuses, errs := make([]*adminpb.StatusResponse, len(endpoints)), make([]error, len(endpoints))
+	var all sync.WaitGroup
+	for i, e := range endpoints {
+		all.Go(func() { statuses[i], errs[i] = status(ctx, e, r) })
+	}
+	all.Wait()
+	return statuses, errs
+}
+
+// Inactive judges what nodes say of themselves; nil where one said nothing. It says which of so many shards is not ACTIVE at all members
+// of its newest configuration, or has not so many members. 0 members: any number.
+func Inactive(shards, members int, statuses []*adminpb.StatusResponse) error {
 	replicas := map[uint32]map[uint64]*adminpb.Replica{} // of each shard, by node
 	for _, s := range statuses {
 		for _, r := range s.GetReplicas() {
@@ -101,12 +113,16 @@ func inactive(shards, members int, statuses []*adminpb.StatusResponse) error {
 
 // Status is what the node says of itself and its replicas.
 func (n *Node) Status(ctx context.Context) (*adminpb.StatusResponse, error) {
+	return status(ctx, n.Endpoint, &adminpb.StatusRequest{})
+}
+
+func status(ctx context.Context, endpoint string, r *adminpb.StatusRequest) (*adminpb.StatusResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTime)
 	defer cancel()
-	conn, err := rpc.Dial(n.Endpoint)
+	conn, err := rpc.Dial(endpoint)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	return adminpb.NewAdminClient(conn).Status(ctx, &adminpb.StatusRequest{})
+	return adminpb.NewAdminClient(conn).Status(ctx, r)
 }

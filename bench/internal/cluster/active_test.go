@@ -44,7 +44,7 @@ func TestInactive(t *testing.T) {
 		"unheard": {[]*adminpb.StatusResponse{status(1, replica(1, 1, active, 1)), nil}, "1 shards are heard of, of 2"},
 		"broken":  {[]*adminpb.StatusResponse{status(2, replica(1, 1, active, 2), broken)}, "shard 2: the replica of node-x has stopped: two entries"},
 	} {
-		err := inactive(2, 0, test.statuses)
+		err := Inactive(2, 0, test.statuses)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: error %v, want %q", name, err, test.want)
 		}
@@ -56,7 +56,7 @@ func TestTooFewMembers(t *testing.T) {
 		Configuration: &kvpb.Configuration{Shard: 1, Epoch: 2, Members: []uint64{1}}, State: adminpb.State_STATE_ACTIVE,
 	}}}}
 	for members, want := range []string{"", "", "shard 1: it has 1 members in epoch 2, want 2"} {
-		if err := inactive(1, members, statuses); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+		if err := Inactive(1, members, statuses); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
 			t.Errorf("%d members: error %v, want %q", members, err, want)
 		}
 	}

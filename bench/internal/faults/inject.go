@@ -37,6 +37,11 @@ func (in *injector) inject(ctx context.Context, f Fault) (injury, error) {
 	if err != nil {
 		return injury{"nobody", func(context.Context) error { return nil }}, err
 	}
+	return in.strike(f, n)
+}
+
+// strike inflicts a fault on one node.
+func (in *injector) strike(f Fault, n *cluster.Node) (injury, error) {
 	switch f.Kind {
 	case Kill:
 		return injury{n.Name, func(ctx context.Context) error { return in.revive(ctx, n) }}, n.Kill()
