@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ringward/ringward/bench/history"
 )
 
 // Schema is the number of the JSON form of a Report. It changes when a field changes its
@@ -133,6 +135,11 @@ type Check struct {
 	History string  `json:"history,omitempty"` // file that holds it
 }
 
+// NewCheck is the verdict on a history for a report.
+func NewCheck(r *history.Report) *Check {
+	return &Check{Verdict: string(r.Verdict), Calls: r.Ops, Unknown: r.Unknown, Keys: r.Keys, Seconds: r.Elapsed.Seconds()}
+}
+
 func newReport(o *Options, connections int) *Report {
 	s := Setting{
 		Workload:     o.Workload.Name,
@@ -196,7 +203,7 @@ func (r *Report) fill(o *Options, m *measurement) {
 	}
 	r.Total = r.operation("total", &total)
 	if o.Rate > 0 {
-		open.Lag = newLatency(lag)
+		open.Lag = NewLatency(lag)
 		r.OpenLoop = &open
 	}
 	r.LongestGap = m.gap(m.gaps, g)
@@ -236,7 +243,7 @@ func (m *measurement) gap(all *gaps, g gap) Gap {
 }
 
 func (r *Report) operation(name string, t *tally) Operation {
-	o := Operation{Type: name, Count: t.count, Latency: newLatency(t.latency), Errors: t.failures, Retries: t.retries}
+	o := Operation{Type: name, Count: t.count, Latency: NewLatency(t.latency), Errors: t.failures, Retries: t.retries}
 	if o.Errors == nil {
 		o.Errors = map[Failure]int64{}
 	}
@@ -246,8 +253,9 @@ func (r *Report) operation(name string, t *tally) Operation {
 	return o
 }
 
-func newLatency(h *hdrhistogram.Histogram) *Latency {
-	if h == nil {
+// NewLatency sums up a histogram of microseconds; nil where there is none or nothing is in it.
+func NewLatency(h *hdrhistogram.Histogram) *Latency {
+	if h == nil || h.TotalCount() == 0 {
 		return nil
 	}
 	return &Latency{

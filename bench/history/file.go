@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 )
 
 // Format is the number of the file format, in its first line.
@@ -19,6 +22,15 @@ const MaxLine = 1 << 20
 type History struct {
 	Fresh bool // none of the keys existed before
 	Ops   []Op
+}
+
+// Keys are those that calls were about, in order.
+func (h *History) Keys() []string {
+	keys := map[string]bool{}
+	for i := range h.Ops {
+		keys[h.Ops[i].Key] = true
+	}
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // header is the first line of a file.
@@ -103,6 +115,15 @@ func (h *History) WriteFile(name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return f.Close()
+}
+
+// WriteTemp writes the history to a new temporary file, which it names.
+func (h *History) WriteTemp() (name string, err error) {
+	f, err := os.CreateTemp("", "ringward-history-*.jsonl")
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), errors.Join(h.Write(f), f.Close())
 }
 
 // ReadFile reads a history file.

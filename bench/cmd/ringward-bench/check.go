@@ -33,7 +33,7 @@ the answers that were given.`,
 			if output == "text" {
 				_, err = fmt.Fprintln(p.stdout, verdict)
 			} else {
-				check := newCheck(verdict)
+				check := bench.NewCheck(verdict)
 				check.History = args[0]
 				err = json.NewEncoder(p.stdout).Encode(check)
 			}
@@ -55,8 +55,4 @@ func judgement(r *history.Report) error {
 		return nil
 	}
 	return fmt.Errorf("history %v", r)
-}
-
-func newCheck(r *history.Report) *bench.Check {
-	return &bench.Check{Verdict: string(r.Verdict), Calls: r.Ops, Unknown: r.Unknown, Keys: r.Keys, Seconds: r.Elapsed.Seconds()}
 }

@@ -50,7 +50,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s: no such verb: want run, check or soak", args[0])
+				return usagef("%s: no such verb: want run, check, soak or failover", args[0])
 			}
 			return nil
 		},
@@ -61,7 +61,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb())
+	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb())
 
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -85,12 +85,13 @@ func flagError(err error) error {
 	}
 	f := invalid.GetFlag()
 	allowed := map[string]string{
-		"int":         "a whole number",
-		"uint64":      "a whole number of 0 or more",
-		"float64":     "a number",
-		"duration":    "a duration, such as 10s or 50ms",
-		"bool":        "true or false",
-		"stringSlice": "a list, separated by commas",
+		"int":           "a whole number",
+		"uint64":        "a whole number of 0 or more",
+		"float64":       "a number",
+		"duration":      "a duration, such as 10s or 50ms",
+		"bool":          "true or false",
+		"stringSlice":   "a list, separated by commas",
+		"durationSlice": "durations, separated by commas, such as 5ms,20ms",
 	}[f.Value.Type()]
 	if allowed == "" {
 		return err

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringward/ringward/bench"
-	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/bench/internal/cluster"
 )
 
@@ -123,27 +121,18 @@ func (p *program) unlessStopped(ctx context.Context, prepare func(context.Contex
 func (p *program) judge(r *request, report *bench.Report) error {
 	h := r.options.History.History()
 	verdict := h.Check(r.checkTimeout)
-	report.Check = newCheck(verdict)
+	report.Check = bench.NewCheck(verdict)
 	var kept error
 	if name := r.history; name != "" {
 		report.Check.History, kept = name, h.WriteFile(name)
 	} else if !verdict.OK() {
-		report.Check.History, kept = keep(h)
+		report.Check.History, kept = h.WriteTemp()
 	}
 	if kept != nil {
 		report.Check.History = ""
 		kept = fmt.Errorf("the history is not kept: %w", kept)
 	}
 	return errors.Join(judgement(verdict), kept)
-}
-
-// keep writes a history to a file that it names.
-func keep(h *history.History) (name string, err error) {
-	f, err := os.CreateTemp("", "ringward-history-*.jsonl")
-	if err != nil {
-		return "", err
-	}
-	return f.Name(), errors.Join(h.Write(f), f.Close())
 }
 
 // print writes the report to standard output.

@@ -38,8 +38,8 @@ func TestMissing(t *testing.T) {
 func TestMiscounted(t *testing.T) {
 	all := []*Counters{NewCounters(2), NewCounters(2), NewCounters(2)}
 	all[0].Raised[1], all[1].Raised[1], all[2].Perhaps[1] = 3, 4, 2
-	for value, ok := range map[string]bool{"": false, "6 a": false, "7 a": true, "9 a": true, "10 a": false} {
-		err := Miscounted(all, map[string]Found{CounterKey(1): {Value: []byte(value)}})
+	for value, ok := range map[string]bool{"": false, "26 a": false, "27 a": true, "29 a": true, "30 a": false} {
+		err := Miscounted(all, map[string]Found{CounterKey(1): {Value: []byte("20 z")}}, map[string]Found{CounterKey(1): {Value: []byte(value)}})
 		if ok != (err == nil) {
 			t.Errorf("a counter at %q: %v", value, err)
 		}

@@ -48,20 +48,21 @@ func (n *Counters) Raise(ctx context.Context, s bench.Store, c int, value func(p
 	return err
 }
 
-// Miscounted says which counters stand where no number of raises that took effect once explains. All are all clients' counts.
-func Miscounted(all []*Counters, at map[string]Found) error {
+// Miscounted says which counters stand where no number of raises that took effect once explains. All are all clients' counts, from and at
+// what the counters held before and after.
+func Miscounted(all []*Counters, from, at map[string]Found) error {
 	if len(all) == 0 {
 		return nil
 	}
 	var errs []error
 	for c := range all[0].Raised {
-		var raised, perhaps uint64
+		raised, perhaps := counted(from[CounterKey(c)].Value), uint64(0)
 		for _, n := range all {
 			raised += n.Raised[c]
 			perhaps += n.Perhaps[c]
 		}
 		if n := counted(at[CounterKey(c)].Value); n < raised || n > raised+perhaps {
-			errs = append(errs, fmt.Errorf("%s stands at %d: want %d, the raises acknowledged, up to %d, those of unknown outcome included",
+			errs = append(errs, fmt.Errorf("%s stands at %d: want %d, by the raises acknowledged, up to %d, those of unknown outcome included",
 				CounterKey(c), n, raised, raised+perhaps))
 		}
 	}

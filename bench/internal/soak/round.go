@@ -252,7 +252,7 @@ func (r *running) judge(at map[string]inspect.Found) error {
 		errs = append(errs, fmt.Errorf("history %v", report))
 	}
 	if at != nil {
-		errs = append(errs, inspect.Missing(h, at), inspect.Miscounted(r.load.counts(), at))
+		errs = append(errs, inspect.Missing(h, at), inspect.Miscounted(r.load.counts(), nil, at))
 	}
 	for _, n := range r.cluster.Nodes() {
 		errs = append(errs, inspect.Complaints(n, r.excused))

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/failover"
+)
+
+// failoverRequest is what the flags of failover ask for.
+type failoverRequest struct {
+	flags    *pflag.FlagSet
+	options  failover.Options
+	workload string
+	timeouts []time.Duration
+	faults   []string
+	targets  []string
+	out      string
+	external failover.External
+}
+
+// timeoutsByDefault are from the shortest there is to what others need.
+var timeoutsByDefault = []time.Duration{
+	time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond,
+}
+
+func (p *program) failoverVerb() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "failover",
+		Short: "Measure how long clients are without service when a node fails, and check that nothing was lost",
+		Long: `For each timeout a cluster of real processes is started on this machine, clients work on it, and one fault after the other happens to it: kill
+(-9, and a start from the node's data), pause (SIGSTOP), partition (the node and all others do not hear each other), oneway (nobody
+hears the node), reset (its connections break), slow-disk. The target is a part in the chain of a shard, another shard each round: its
+head, its tail, the head of its sequencer, a node that is in both, or any node. After each fault the ring is waited for until it has its full
+strength again.
+
+A pause is the time from the fault until every shard that the node was a member of acknowledged a write again. The nodes tell how much of
+it went into detection, decision, wedge and activation. Without a fault it is measured what each timeout costs in throughput and false suspicions, and what
+gaps there are anyway.
+
+All calls go into a history, which must be linearizable; every acknowledged write must be there, counters exact, all nodes of one mind,
+every shard healed. The exit code is 1 otherwise, and history and logs are kept. --sabotage shows that this can fail.
+
+--out gets report.json and report.html, which needs nothing else to be looked at. With --endpoints the cluster is one that runs already: --inject and
+--heal are commands that find in their environment RINGWARD_FAULT, RINGWARD_NODE, RINGWARD_NODE_ID and RINGWARD_ADDRESS.`,
+		Args: exactly(),
+	}
+	r := newFailoverRequest(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := r.resolve(); err != nil {
+			return err
+		}
+		return p.failover(cmd.Context(), r)
+	}
+	return cmd
+}
+
+func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
+	r := &failoverRequest{flags: f}
+	f.SortFlags = false // what belongs together stays together
+	o := &r.options
+	c, l := &o.Cluster, &o.Load
+	f.IntVar(&c.Nodes, "nodes", 5, "nodes of the cluster")
+	f.IntVar(&c.Shards, "shards", 5, "its shards")
+	f.IntVar(&c.Replicas, "replicas", 2, "copies of each shard")
+	f.DurationSliceVar(&r.timeouts, "suspect-after", timeoutsByDefault, "silences after which a node is suspected, one cluster after the other")
+	f.StringSliceVar(&r.faults, "faults", []string{"kill", "pause", "partition", "oneway", "reset"},
+		"what happens: some of kill, pause, partition, oneway, slow-disk, reset; none: nothing does")
+	f.StringSliceVar(&r.targets, "targets", []string{"head", "tail", "sequencer", "random"}, "whom it hits: some of head, middle, tail, sequencer, both, random")
+	f.IntVar(&o.Rounds, "rounds", 20, "faults of each kind for each timeout and target")
+	f.DurationVar(&o.Calm, "calm", 20*time.Second, "for how long nothing happens, for each timeout")
+
+	f.IntVar(&l.Clients, "clients", 64, "clients, each of which does one operation at a time")
+	f.StringVar(&r.workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
+	f.Float64Var(&l.Rate, "rate", 0, "operations a second, due at fixed times whatever the cluster does; 0: as fast as the clients can")
+	f.Uint64Var(&l.Records, "records", 1000, "records that are loaded first")
+	f.IntVar(&l.ValueSize, "value-size", 100, "bytes of a value")
+	f.Uint64Var(&l.Seed, "seed", 1, "what the operations follow from, and whom a random target is")
+	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation, its retries included")
+	f.DurationVar(&o.CheckTime, "check-timeout", 2*time.Minute, "patience with the check of one history: without a verdict by then it has failed")
+
+	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named failover-DATE-TIME)")
+	f.StringVar(&c.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
+	f.StringVar(&c.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
+	f.StringSliceVar(&r.external.Endpoints, "endpoints", nil, "addresses of any nodes of a running cluster, separated by commas: it is used, and none started")
+	f.StringVar(&r.external.Inject, "inject", "", "shell command that begins a fault; with --endpoints")
+	f.StringVar(&r.external.Heal, "heal", "", "shell command that ends it; with --endpoints")
+	return r
+}
+
+// resolve checks what was asked for and completes it. Errors are the user's.
+func (r *failoverRequest) resolve() (err error) {
+	o := &r.options
+	o.Timeouts = r.timeouts
+	if len(r.faults) != 1 || r.faults[0] != "none" {
+		for _, name := range r.faults {
+			f, err := failover.ParseFault(name)
+			if err != nil {
+				return usagef("--%w", err)
+			}
+			o.Faults = append(o.Faults, f)
+		}
+	}
+	if !r.flags.Changed("targets") && o.Cluster.Replicas > 2 {
+		r.targets = slices.Insert(r.targets, 1, string(failover.Middle))
+	}
+	for _, name := range r.targets {
+		t, err := failover.ParseTarget(name)
+		if err != nil {
+			return usagef("--%w", err)
+		}
+		o.Targets = append(o.Targets, t)
+	}
+	if o.Load.Workload, err = bench.ParseWorkload(r.workload); err != nil {
+		return usagef("--%w", err)
+	}
+	o.Load.Distribution = o.Load.Workload.Distribution
+	if err := r.resolveTarget(); err != nil {
+		return err
+	}
+	if o.Patience <= 0 || o.CheckTime <= 0 {
+		return usagef("--timeout %v, --check-timeout %v: want more than 0s", o.Patience, o.CheckTime)
+	}
+	if err := o.Valid(); err != nil {
+		return usagef("--%w", err)
+	}
+	if o.External == nil {
+		o.Cluster.Ringward, err = findRingward(o.Cluster.Ringward)
+	}
+	return err
+}
+
+// resolveTarget finds out which cluster is meant.
+func (r *failoverRequest) resolveTarget() error {
+	e := r.external
+	if len(e.Endpoints) == 0 {
+		if e.Inject != "" || e.Heal != "" {
+			return usagef("--inject %q, --heal %q: are for a cluster that runs already: name it with --endpoints", e.Inject, e.Heal)
+		}
+		return nil
+	}
+	for _, name := range []string{"nodes", "shards", "replicas", "ringward", "sabotage"} {
+		if f := r.flags.Lookup(name); f.Changed {
+			return usagef("--%s %v: --endpoints names a cluster that runs already: leave one of the two out", name, f.Value)
+		}
+	}
+	if !r.flags.Changed("suspect-after") {
+		r.options.Timeouts = []time.Duration{time.Second} // the nodes' default
+	}
+	if len(r.options.Timeouts) != 1 {
+		return usagef("--suspect-after %v: the nodes that --endpoints names have one setting: want that one", r.options.Timeouts)
+	}
+	if len(r.options.Faults) > 0 && (e.Inject == "" || e.Heal == "") {
+		return usagef("--inject %q, --heal %q: want a command for each, or --faults none", e.Inject, e.Heal)
+	}
+	r.options.External = &e
+	return nil
+}
+
+// failover measures, and reports what was measured whatever ended it.
+func (p *program) failover(ctx context.Context, r *failoverRequest) error {
+	if r.out == "" {
+		r.out = "failover-" + time.Now().Format("20060102-150405")
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	o := r.options
+	o.Stop = p.stop
+	o.Tell = func(line string) { fmt.Fprintln(p.stderr, line) }
+	report, err := failover.Run(ctx, o)
+	if report == nil {
+		return err
+	}
+	if len(report.Series) == 0 {
+		return errors.Join(err, bench.ErrStopped, os.Remove(r.out)) // which has nothing in it, or is another's
+	}
+	report.Command = p.command
+	err = errors.Join(err, report.WriteText(p.stdout), writeJSON(filepath.Join(r.out, "report.json"), report))
+	if err == nil {
+		fmt.Fprintf(p.stdout, "\nreport in %s\n", r.out)
+	}
+	if err == nil && !report.OK {
+		err = reported{errors.New("a check failed")}
+	}
+	return err
+}
+
+// writeJSON writes a value to a file that it makes or replaces.
+func writeJSON(name string, v any) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(json.NewEncoder(f).Encode(v), f.Close())
+}

@@ -1,0 +1,147 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/bench/internal/faults"
+)
+
+// Fault is what is done to a node, under the name it has in commands and reports.
+type Fault string
+
+// The faults. Each is undone after its round's window.
+const (
+	Kill      Fault = "kill"      // SIGKILL; it is started again from its data
+	Pause     Fault = "pause"     // SIGSTOP; SIGCONT
+	Partition Fault = "partition" // it hears no other node, and no other node hears it
+	OneWay    Fault = "oneway"    // no other node hears it; it hears them
+	SlowDisk  Fault = "slow-disk" // each sync of its disk takes long
+	Reset     Fault = "reset"     // its connections with all others break, and may be made again at once
+)
+
+// none is the name of the series in which nothing happens.
+const none Fault = "none"
+
+// Faults lists all faults.
+func Faults() []Fault { return []Fault{Kill, Pause, Partition, OneWay, SlowDisk, Reset} }
+
+// ParseFault reads the name of a fault.
+func ParseFault(name string) (Fault, error) { return parse("faults", name, Faults()) }
+
+// kinds are what they are to package faults.
+var kinds = map[Fault]faults.Kind{
+	Kill: faults.Kill, Pause: faults.Pause, Partition: faults.Partition, OneWay: faults.Mute, Reset: faults.Reset,
+}
+
+// links reports whether the fault needs a proxy between the nodes. Others do without: a proxy listens where nobody
+// listens any more, which takes from the nodes the evidence that a process has ended.
+func (f Fault) links() bool { return f == Partition || f == OneWay || f == Reset }
+
+// Target is whom a fault hits: a part in the chain of one shard, which each round chooses anew.
+type Target string
+
+// The targets.
+const (
+	Head      Target = "head"
+	Middle    Target = "middle"
+	Tail      Target = "tail"
+	Sequencer Target = "sequencer" // the head of the shard that sequences the one that was chosen
+	Both      Target = "both"      // a node that is in the shard and in the one that sequences it
+	Random    Target = "random"
+)
+
+// Targets lists all targets.
+func Targets() []Target { return []Target{Head, Middle, Tail, Sequencer, Both, Random} }
+
+// ParseTarget reads the name of a target.
+func ParseTarget(name string) (Target, error) { return parse("targets", name, Targets()) }
+
+func parse[T ~string](what, name string, all []T) (T, error) {
+	if slices.Contains(all, T(name)) {
+		return T(name), nil
+	}
+	names := make([]string, len(all))
+	for i, a := range all {
+		names[i] = string(a)
+	}
+	return "", fmt.Errorf("%s %q: want some of %s", what, name, strings.Join(names, ", "))
+}
+
+// Options say what to do.
+type Options struct {
+	// Cluster is what to start. SuspectAfter and Links are set for each series.
+	Cluster cluster.Options
+	// External, if set, is a running cluster, which is used instead.
+	External *External
+
+	Timeouts []time.Duration // suspect-after, one after the other
+	Faults   []Fault
+	Targets  []Target
+	// Rounds is how many there are for each timeout, fault and target.
+	Rounds int
+	// Calm is for how long nothing happens, for each timeout.
+	Calm time.Duration
+
+	// Load is what the clients do. How long, and who watches, is set by each series.
+	Load bench.Options
+	// Patience bounds one call.
+	Patience time.Duration
+	// CheckTime is patience with the check of one history.
+	CheckTime time.Duration
+
+	// Stop ends the measurement when it is closed; what was measured by then is judged and reported.
+	Stop <-chan struct{}
+	// Tell is called with lines for people.
+	Tell func(string)
+}
+
+// The limits of Options.
+const (
+	MaxRounds  = 10_000
+	MaxSuspect = time.Minute
+	minReplica = 3 // for a chain to have a middle
+)
+
+// Valid reports what is wrong with o, if anything. The texts say what a command line should say too.
+func (o *Options) Valid() error {
+	switch {
+	case len(o.Timeouts) == 0:
+		return fmt.Errorf("suspect-after: want at least one duration")
+	case o.Rounds < 1 || o.Rounds > MaxRounds:
+		return fmt.Errorf("rounds %d: want 1 to %d", o.Rounds, MaxRounds)
+	case o.Calm < window(0) || o.Calm > bench.MaxDuration:
+		return fmt.Errorf("calm %v: want %v, the shortest window, to %v", o.Calm, window(0), bench.MaxDuration)
+	case len(o.Faults) > 0 && len(o.Targets) == 0:
+		return fmt.Errorf("targets: want at least one, or no faults")
+	case o.External == nil && slices.Contains(o.Targets, Middle) && o.Cluster.Replicas < minReplica:
+		return fmt.Errorf("targets %s: chains of %d have no middle: want replicas of %d or more", Middle, o.Cluster.Replicas, minReplica)
+	}
+	for _, t := range o.Timeouts {
+		if c := o.clusterFor(t, none); o.External == nil && t <= 0 || t > MaxSuspect {
+			return fmt.Errorf("suspect-after %v: want 1ms to %v", t, MaxSuspect)
+		} else if err := c.Valid(); o.External == nil && err != nil {
+			return err
+		}
+	}
+	load := o.Load
+	load.Duration = bench.MaxDuration
+	return load.Valid()
+}
+
+// window is how long a fault lasts, and what follows it is measured: long enough for silence to be noticed and acted on several
+// times over.
+func window(suspectAfter time.Duration) time.Duration { return time.Second + 4*suspectAfter }
+
+// clusterFor is the cluster of one series.
+func (o *Options) clusterFor(suspectAfter time.Duration, f Fault) cluster.Options {
+	c := o.Cluster
+	c.SuspectAfter, c.Links = suspectAfter, f.links()
+	// A node that is back by the end of the window takes its own place again; else another one takes it soon.
+	c.Settings = append(slices.Clone(c.Settings), "--regrow-after", (2 * window(suspectAfter)).String())
+	return c
+}

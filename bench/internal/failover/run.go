@@ -1,0 +1,73 @@
+package failover
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ringward/ringward/bench"
+)
+
+// Run carries out all series: for each timeout one in which nothing happens, and one for each kind of fault. The first whose verdict is not
+// good ends it; so does Stop, and what was measured by then is in the report. An error is one that kept a series from
+// being carried out; the report has those before it.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.Valid(); err != nil {
+		return nil, err
+	}
+	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: "ringward"}}
+	err := r.run(ctx, &o)
+	r.Seconds = time.Since(r.Started).Seconds()
+	r.Interrupted = o.stopped() || ctx.Err() != nil
+	r.summarize()
+	return r, err
+}
+
+func (r *Report) run(ctx context.Context, o *Options) error {
+	if e := o.External; e != nil {
+		all, err := everybody(ctx, e.Endpoints)
+		if err != nil {
+			return err
+		}
+		o.External = &External{Endpoints: all, Inject: e.Inject, Heal: e.Heal}
+		r.Target.Endpoints = all
+	}
+	for _, timeout := range o.Timeouts {
+		for _, f := range slices.Concat([]Fault{none}, o.Faults) {
+			if o.stopped() || ctx.Err() != nil {
+				return nil
+			}
+			s := &series{o: o, suspectAfter: timeout, fault: f}
+			o.Tell(fmt.Sprintf("suspect-after %v, faults: %s", timeout, f))
+			result, err := s.run(ctx)
+			if result != nil {
+				r.Series = append(r.Series, result)
+				o.Tell(result.String())
+			}
+			if s.cluster != nil && r.Target.Cluster == nil {
+				c := o.Cluster
+				r.Target.Cluster = &bench.Cluster{Ringward: s.cluster.Version(), Nodes: c.Nodes, Shards: c.Shards, Replicas: c.Replicas}
+			}
+			switch {
+			case o.stopped() && result == nil:
+				return nil
+			case err != nil:
+				return fmt.Errorf("suspect-after %v, faults %s: %w", timeout, f, err)
+			case !result.Verdict.OK:
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// stopped reports whether the measurement was told to end.
+func (o *Options) stopped() bool {
+	select {
+	case <-o.Stop:
+		return true
+	default:
+		return false
+	}
+}

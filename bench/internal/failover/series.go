@@ -1,0 +1,255 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/bench/internal/faults"
+	"github.com/ringward/ringward/bench/internal/inspect"
+	"github.com/ringward/ringward/bench/internal/stores"
+)
+
+const (
+	// instances is how many clients of the SDK the workers share.
+	instances = 3
+	// raisers are further clients, which raise counters together, each after such a pause.
+	raisers, counters = 3, 3
+	raisePause        = 5 * time.Millisecond
+	// openTime is patience with opening a client.
+	openTime = 30 * time.Second
+)
+
+// series is one cluster, one timeout and one kind of fault, or none.
+type series struct {
+	o            *Options
+	suspectAfter time.Duration
+	fault        Fault
+
+	target   target
+	cluster  *cluster.Cluster // nil where it is somebody else's
+	recorder *history.Recorder
+	timeline *timeline     // of the clients; from begun on
+	begun    chan struct{} // closed when the records are loaded
+	ended    chan struct{} // closed when the clients have ended
+	counts   []*inspect.Counters
+	before   map[string]inspect.Found // what counters held before
+}
+
+// run carries out the series and judges it. An error is one that kept it from being carried out; what does not hold is in the
+// verdict. When the measurement is stopped, what was measured by then counts.
+func (s *series) run(ctx context.Context) (result *Series, err error) {
+	result = &Series{Fault: s.fault, SuspectAfter: sinceMS(s.suspectAfter), Errors: map[bench.Failure]int64{}}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if s.cluster != nil {
+			err = errors.Join(err, s.cluster.Stop())
+		}
+	}()
+	opened, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, c := range opened {
+			_ = c.Close() // all its calls have ended
+		}
+	}()
+	before, err := look(ctx, s.target.endpoints())
+	if err != nil {
+		return nil, err
+	}
+	var wrong error
+	report, err := s.work(ctx, opened, func() { wrong = s.measure(ctx, result) })
+	if err != nil || ctx.Err() != nil {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	result.Load, result.Driver = report, &report.Driver
+	s.sum(ctx, result, before)
+	return result, s.judge(ctx, result, wrong)
+}
+
+// begin starts the cluster.
+func (s *series) begin(ctx context.Context) (err error) {
+	s.begun, s.ended, s.recorder = make(chan struct{}), make(chan struct{}), history.NewRecorder(s.o.External == nil)
+	if e := s.o.External; e != nil {
+		s.target = external{e}
+		// Its counters may stand anywhere.
+		s.before, err = inspect.Survey(ctx, e.Endpoints[:1], counterKeys(), s.recorder)
+		return err
+	}
+	if s.cluster, err = cluster.Start(ctx, s.o.clusterFor(s.suspectAfter, s.fault)); err != nil {
+		return fmt.Errorf("starting a cluster: %w", err)
+	}
+	s.target = &own{s.cluster, faults.NewHand(s.cluster)}
+	return nil
+}
+
+func counterKeys() []string {
+	keys := make([]string, counters)
+	for c := range keys {
+		keys[c] = inspect.CounterKey(c)
+	}
+	return keys
+}
+
+// open opens clients, each of which begins with another node.
+func (s *series) open(ctx context.Context) (opened []bench.Store, err error) {
+	endpoints := s.target.endpoints()
+	for i := range instances {
+		ctx, cancel := context.WithTimeout(ctx, openTime)
+		i %= len(endpoints)
+		c, err := stores.Ringward(ctx, append(endpoints[i:len(endpoints):len(endpoints)], endpoints[:i]...), s.o.Patience)
+		cancel()
+		if err != nil {
+			for _, c := range opened {
+				_ = c.Close()
+			}
+			return nil, fmt.Errorf("opening a client: %w", err)
+		}
+		opened = append(opened, c)
+	}
+	return opened, nil
+}
+
+// work lets the clients work while f runs.
+func (s *series) work(ctx context.Context, opened []bench.Store, f func()) (report *bench.Report, err error) {
+	load := s.o.Load
+	stop := make(chan struct{})
+	load.Duration, load.Warmup, load.Stop, load.History = bench.MaxDuration, 0, stop, s.recorder
+	parts := len(opened[0].(bench.Parted).Parts())
+	var first sync.Once
+	load.Observe = func(e bench.Ending) {
+		first.Do(func() {
+			s.timeline = newTimeline(parts)
+			close(s.begun)
+		})
+		s.timeline.note(e)
+	}
+	go func() {
+		defer close(s.ended)
+		report, err = bench.Run(ctx, load, opened)
+	}()
+	select {
+	case <-s.begun:
+		stopRaising := s.raise(ctx, opened)
+		f()
+		stopRaising()
+	case <-s.o.Stop:
+	case <-s.ended:
+	}
+	close(stop)
+	<-s.ended
+	return report, err
+}
+
+// raise lets clients raise counters until it is stopped.
+func (s *series) raise(ctx context.Context, opened []bench.Store) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for i := range raisers {
+		c := inspect.NewCounters(counters)
+		s.counts = append(s.counts, c)
+		store, made := bench.Record(opened[i%len(opened)], s.recorder.Client()), 0
+		value := func(prefix string) []byte {
+			made++
+			return fmt.Appendf(nil, "%s%d-%d-%d", prefix, s.timeline.begin.UnixNano(), i, made)
+		}
+		all.Go(func() {
+			pause := time.NewTicker(raisePause)
+			defer pause.Stop()
+			for n := 0; ctx.Err() == nil; n++ {
+				// How it ended is counted; a raise that was refused is tried no more.
+				_ = c.Raise(context.WithoutCancel(ctx), store, n%counters, value)
+				select {
+				case <-pause.C:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	return func() {
+		cancel()
+		all.Wait()
+	}
+}
+
+// measure carries out the rounds, or lets nothing happen. An error is of what the ring did not do.
+func (s *series) measure(ctx context.Context, result *Series) error {
+	if s.fault == none {
+		s.rest(ctx, s.o.Calm)
+		return nil
+	}
+	for n := range s.o.Rounds {
+		for _, t := range s.o.Targets {
+			r, err := s.round(ctx, s.fault, t, n)
+			if r == nil {
+				return err
+			}
+			result.Rounds = append(result.Rounds, *r)
+			s.o.Tell(r.String())
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// judge checks what the clients saw, and what the nodes hold and say. What it finds is in the verdict; the evidence is kept.
+func (s *series) judge(ctx context.Context, result *Series, wrong error) error {
+	errs := []error{wrong}
+	var held map[string]inspect.Found
+	if wrong == nil {
+		if _, err := s.awaitStrength(ctx); err != nil {
+			errs = append(errs, err)
+		} else {
+			held, err = inspect.Survey(ctx, s.target.endpoints(), s.recorder.History().Keys(), s.recorder)
+			errs = append(errs, err)
+		}
+	}
+	h := s.recorder.History()
+	report := h.Check(s.o.CheckTime)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	v := &result.Verdict
+	v.History = bench.NewCheck(report)
+	if !report.OK() {
+		errs = append(errs, fmt.Errorf("history %v", report))
+	}
+	if held != nil {
+		errs = append(errs, inspect.Missing(h, held), inspect.Miscounted(s.counts, s.before, held))
+	}
+	if s.cluster != nil {
+		for _, n := range s.cluster.Nodes() {
+			errs = append(errs, inspect.Complaints(n, nil))
+		}
+	}
+	broken := errors.Join(errs...)
+	if v.OK = broken == nil; v.OK {
+		return nil
+	}
+	v.Broken = broken.Error()
+	return s.keep(h, v)
+}
+
+// keep leaves the history, and the nodes' logs and data where they are this program's, to whoever wants to know what happened.
+func (s *series) keep(h *history.History, v *Verdict) (err error) {
+	if s.cluster == nil {
+		v.History.History, err = h.WriteTemp()
+		return err
+	}
+	s.cluster.Keep()
+	v.Kept = s.cluster.Dir()
+	v.History.History = filepath.Join(v.Kept, "history.jsonl")
+	return h.WriteFile(v.History.History)
+}
