@@ -49,11 +49,13 @@ type Series struct {
 	// Baseline is the longest gap of a shard in a window as long as a round's in which nothing happened.
 	Baseline *Spread `json:"baseline_gap_ms,omitempty"`
 	// Throughput is successes in each 100 ms.
-	Throughput []uint32      `json:"throughput"`
-	Rounds     []Round       `json:"rounds"`
-	Driver     *bench.Driver `json:"driver,omitempty"`
-	Verdict    Verdict       `json:"verdict"`
-	Load       *bench.Report `json:"-"`
+	Throughput []uint32 `json:"throughput"`
+	Rounds     []Round  `json:"rounds"`
+	// Unsettled says why rounds were left out, or that the ring had not its full strength at the end; empty: neither. It touches no promise.
+	Unsettled string        `json:"unsettled,omitempty"`
+	Driver    *bench.Driver `json:"driver,omitempty"`
+	Verdict   Verdict       `json:"verdict"`
+	Load      *bench.Report `json:"-"`
 }
 
 // Quantile is a point of a distribution.

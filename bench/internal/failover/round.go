@@ -16,9 +16,9 @@ const (
 	settleTime, settleMore = 500 * time.Millisecond, 100 * time.Millisecond
 	// beforeTime is how much of it is in a round's throughput.
 	beforeTime = 500 * time.Millisecond
-	// healTime bounds what follows the end of a fault, until every shard has its full strength.
-	healTime = time.Minute
-	healPoll = 50 * time.Millisecond
+	// strongTime is how long every shard's full strength is waited for, healTime how long a ring that can take a fault.
+	strongTime, healTime = 10 * time.Second, time.Minute
+	healPoll             = 50 * time.Millisecond
 )
 
 // Round is one fault and what followed. Times are in milliseconds since the fault, durations too.
@@ -48,7 +48,8 @@ type Round struct {
 	FalseSuspicions  int                     `json:"false_suspicions"`
 	Errors           map[bench.Failure]int64 `json:"errors"`
 	// Heal is from the end of the fault until every shard was ACTIVE at as many members as it began with.
-	Heal float64 `json:"heal_ms"`
+	// Absent: not within 10s, since nodes suspect each other falsely again and again.
+	Heal *float64 `json:"heal_ms,omitempty"`
 	// Throughput is successes in each 10 ms, from 500 ms before the fault to the end of the window.
 	Throughput []uint32 `json:"throughput"`
 }
@@ -58,7 +59,7 @@ type Affected struct {
 	Shard uint32 `json:"shard"`
 	Role  Target `json:"role"` // of the node in it
 	// Again is when a write was acknowledged again: the first one after the new head was ACTIVE, where the nodes tell
-	// of a decision without the node; else the end of the longest gap. Absent: not by the end of the round.
+	// of a decision without the node that ended the pause; else the end of the longest gap. Absent: not by the end of the round.
 	Again *float64 `json:"again_ms,omitempty"`
 	// Gap is the longest time in the window in which no write was acknowledged.
 	Gap   float64 `json:"gap_ms"`
@@ -70,18 +71,13 @@ func sinceMS(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 
 
 // round inflicts one fault, measures, undoes it, and waits until all is as before. A round that was stopped is nil: what was
 // measured of it cannot be compared.
-func (s *series) round(ctx context.Context, f Fault, t Target, number int) (_ *Round, err error) {
-	rng := rand.New(rand.NewPCG(s.o.Load.Seed, uint64(number)))
-	if !s.rest(ctx, settleTime+time.Duration(rng.Int64N(int64(settleMore)))) {
+func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Round, error) {
+	more := rand.New(rand.NewPCG(s.o.Load.Seed, uint64(number))).Int64N(int64(settleMore))
+	if !s.rest(ctx, settleTime+time.Duration(more)) {
 		return nil, nil
 	}
-	before, err := look(ctx, s.target.endpoints())
-	if err != nil {
-		return nil, err
-	}
-	place := number % before.shards()
-	victim, err := before.find(t, place, rng)
-	if err != nil {
+	before, place, victim, err := s.choose(ctx, t, number)
+	if err != nil || before == nil {
 		return nil, err
 	}
 	r := &Round{Fault: f, Target: t, Shard: before.shard(place).GetShard(), Node: before.name(victim), Window: sinceMS(window(s.suspectAfter))}
@@ -100,47 +96,94 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (_ *R
 		return nil, fmt.Errorf("%s %s: %w", f, r.Node, err)
 	}
 	healed := time.Now()
-	after, err := s.awaitStrength(ctx)
-	if err != nil || !whole {
+	// They are remembered for a while only.
+	told := s.outcomes(ctx, before, victim, r.At, nil)
+	after, err := s.awaitStrength(ctx, strongTime)
+	if !whole || after == nil {
 		return nil, err
 	}
-	r.Heal = sinceMS(time.Since(healed))
+	if err == nil {
+		r.Heal = new(sinceMS(time.Since(healed)))
+	}
+	told = s.outcomes(ctx, before, victim, r.At, told)
 	r.Reconfigurations = after.epochs() - before.epochs()
 	r.Suspicions, r.FalseSuspicions = after.suspicions(before)
 	r.Errors = less(s.timeline.failures(), errors)
 	r.Throughput = s.timeline.throughput(at-beforeTime, at+window(s.suspectAfter))
-	s.affected(ctx, r, before, victim, at)
+	s.affected(r, before, victim, at, told)
 	return r, nil
 }
 
-// affected finds out what became of the shards that the node was a member of.
-func (s *series) affected(ctx context.Context, r *Round, before *view, victim uint64, at time.Duration) {
+// choose waits for a ring that can take a fault, and says whom it hits. One in which every shard has its full strength can; where false
+// suspicions keep the ring from that for long, it is enough that no shard has only the victim left. No view: it was stopped.
+func (s *series) choose(ctx context.Context, t Target, number int) (v *view, place int, victim uint64, err error) {
+	begin := time.Now()
+	for {
+		if v, err = look(ctx, s.target.endpoints()); err == nil {
+			place = number % v.shards()
+			victim, err = v.find(t, place, rand.New(rand.NewPCG(s.o.Load.Seed, uint64(number))))
+		}
+		if err == nil {
+			if err = v.lacking(); err != nil && time.Since(begin) > strongTime {
+				err = v.last(victim)
+			}
+		}
+		if err == nil {
+			return v, place, victim, nil
+		}
+		if time.Since(begin) > healTime {
+			return nil, 0, 0, fmt.Errorf("no fault for %v, since the ring could take none: %w", healTime, err)
+		}
+		if !s.rest(ctx, healPoll) {
+			return nil, 0, 0, nil
+		}
+	}
+}
+
+// outcome is what the nodes tell of a shard that a fault hit.
+type outcome struct {
+	decision *adminpb.Decision // the first one without the node; nil: none is known
+	spared   bool              // the node was no member any more when the fault came
+}
+
+// outcomes are what is told of the shards that the node was a member of, beside what is known already.
+func (s *series) outcomes(ctx context.Context, before *view, victim uint64, fault time.Time, known map[uint32]outcome) map[uint32]outcome {
+	if known == nil {
+		known = map[uint32]outcome{}
+	}
 	for place := range before.shards() {
 		c := before.shard(place)
-		if !slices.Contains(c.GetMembers(), victim) {
+		if !slices.Contains(c.GetMembers(), victim) || known[c.GetShard()].decision.GetActive() || !s.target.sameClock() {
+			continue
+		}
+		if d, member := without(decisions(ctx, s.target.endpoints(), c.GetShard()), victim, fault); d != nil || !member {
+			known[c.GetShard()] = outcome{d, !member}
+		}
+	}
+	return known
+}
+
+// affected finds out what became of the shards that the node was a member of.
+func (s *series) affected(r *Round, before *view, victim uint64, at time.Duration, told map[uint32]outcome) {
+	for place := range before.shards() {
+		c := before.shard(place)
+		if !slices.Contains(c.GetMembers(), victim) || told[c.GetShard()].spared {
 			continue
 		}
 		a := Affected{Shard: c.GetShard(), Role: role(c.GetMembers(), victim)}
 		gap, end, open := s.timeline.gap(place, at, at+window(s.suspectAfter))
 		a.Gap = sinceMS(gap)
-		var again *time.Duration
 		if !open {
-			again = new(end - at)
+			a.Again = new(sinceMS(end - at))
 		}
-		var d *adminpb.Decision
-		if s.target.sameClock() {
-			d = without(decisions(ctx, s.target.endpoints(), c.GetShard()), victim, r.At)
-		}
-		if d != nil {
-			a.Split, again = newSplit(d, r.At, func(active time.Duration) *time.Duration {
-				if acks := s.timeline.written(place, at+active); len(acks) > 0 {
-					return new(acks[0] - at)
-				}
-				return nil
-			})
-		}
-		if again != nil {
-			a.Again = new(sinceMS(*again))
+		if d := told[c.GetShard()].decision; d != nil {
+			acks := s.timeline.written(place, at)
+			for i := range acks {
+				acks[i] -= at
+			}
+			if split, again := newSplit(d, r.At, acks); split != nil {
+				a.Split, a.Again = split, new(sinceMS(again))
+			}
 		}
 		r.Affected = append(r.Affected, a)
 		r.Gap = max(r.Gap, a.Gap)
@@ -183,24 +226,26 @@ func (s *series) rest(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// awaitStrength waits until every shard is as strong as it began.
-func (s *series) awaitStrength(ctx context.Context) (*view, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, healTime, fmt.Errorf("not within %v of the fault's end", healTime))
-	defer cancel()
-	poll := time.NewTicker(healPoll)
-	defer poll.Stop()
-	for {
-		v, err := look(ctx, s.target.endpoints())
-		if err == nil {
+// awaitStrength waits until every shard is as strong as it began, for a while; an error says what was missing. There is a view
+// unless the measurement was stopped.
+func (s *series) awaitStrength(ctx context.Context, patience time.Duration) (v *view, err error) {
+	for begin := time.Now(); ; {
+		if v, err = look(ctx, s.target.endpoints()); err == nil {
 			err = v.lacking()
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			return v, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case time.Since(begin) > patience:
+			return v, fmt.Errorf("not every shard is ACTIVE with all its members within %v: %w", patience, err)
 		}
+		timer := time.NewTimer(healPoll)
 		select {
-		case <-poll.C:
+		case <-timer.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("not every shard is ACTIVE with all its members: %w; last seen: %w", context.Cause(ctx), err)
 		}
+		timer.Stop()
 	}
 }

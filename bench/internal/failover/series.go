@@ -67,14 +67,17 @@ func (s *series) run(ctx context.Context) (result *Series, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var wrong error
-	report, err := s.work(ctx, opened, func() { wrong = s.measure(ctx, result) })
+	report, err := s.work(ctx, opened, func() {
+		if err := s.measure(ctx, result); err != nil {
+			result.Unsettled = err.Error()
+		}
+	})
 	if err != nil || ctx.Err() != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	result.Load, result.Driver = report, &report.Driver
 	s.sum(ctx, result, before)
-	return result, s.judge(ctx, result, wrong)
+	return result, s.judge(ctx, result)
 }
 
 // begin starts the cluster.
@@ -182,7 +185,7 @@ func (s *series) raise(ctx context.Context, opened []bench.Store) (stop func()) 
 	}
 }
 
-// measure carries out the rounds, or lets nothing happen. An error is of what the ring did not do.
+// measure carries out the rounds, or lets nothing happen. An error says why it did not go on.
 func (s *series) measure(ctx context.Context, result *Series) error {
 	if s.fault == none {
 		s.rest(ctx, s.o.Calm)
@@ -191,31 +194,24 @@ func (s *series) measure(ctx context.Context, result *Series) error {
 	for n := range s.o.Rounds {
 		for _, t := range s.o.Targets {
 			r, err := s.round(ctx, s.fault, t, n)
-			if r == nil {
+			if err != nil || r == nil {
 				return err
 			}
 			result.Rounds = append(result.Rounds, *r)
 			s.o.Tell(r.String())
-			if err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
 // judge checks what the clients saw, and what the nodes hold and say. What it finds is in the verdict; the evidence is kept.
-func (s *series) judge(ctx context.Context, result *Series, wrong error) error {
-	errs := []error{wrong}
-	var held map[string]inspect.Found
-	if wrong == nil {
-		if _, err := s.awaitStrength(ctx); err != nil {
-			errs = append(errs, err)
-		} else {
-			held, err = inspect.Survey(ctx, s.target.endpoints(), s.recorder.History().Keys(), s.recorder)
-			errs = append(errs, err)
-		}
+func (s *series) judge(ctx context.Context, result *Series) error {
+	// At rest the ring gathers its strength, unless the machine is so busy that nodes suspect each other all the time. They answer all the same.
+	if _, err := s.awaitStrength(ctx, strongTime); err != nil && result.Unsettled == "" {
+		result.Unsettled = err.Error()
 	}
+	held, err := inspect.Survey(ctx, s.target.endpoints(), s.recorder.History().Keys(), s.recorder)
+	errs := []error{err}
 	h := s.recorder.History()
 	report := h.Check(s.o.CheckTime)
 	if ctx.Err() != nil {

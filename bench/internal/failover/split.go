@@ -27,34 +27,39 @@ type Split struct {
 // slack is how much before the fault a decision may seem to have been proposed: clocks tell times rounded.
 const slack = time.Millisecond
 
-// without is the first decision since the fault whose members lack the node; nil where there is none.
-func without(all []*adminpb.Decision, node uint64, fault time.Time) *adminpb.Decision {
+// without is the first decision since the fault whose members lack the node. It is nil where there is none; member is false where the shard had
+// lost the node already, by a decision that nobody had told of when the node was chosen.
+func without(all []*adminpb.Decision, node uint64, fault time.Time) (d *adminpb.Decision, member bool) {
+	member = true
 	for _, d := range all {
-		since := time.UnixMicro(int64(d.GetAtUs())).Sub(fault)
-		if since >= -slack && !slices.Contains(d.GetConfiguration().GetMembers(), node) {
-			return d
+		in := slices.Contains(d.GetConfiguration().GetMembers(), node)
+		if time.UnixMicro(int64(d.GetAtUs())).Sub(fault) < -slack {
+			member = in
+		} else if !in {
+			return d, member
 		}
 	}
-	return nil
+	return nil, member
 }
 
-// newSplit divides the time from the fault to the acknowledgement that first finds after the new head was ACTIVE; nil where there was none.
-func newSplit(d *adminpb.Decision, fault time.Time, first func(active time.Duration) *time.Duration) (*Split, *time.Duration) {
+// newSplit divides the pause of a shard that ended by a decision, and says how long it was. Acks are the times since the fault at which writes were
+// acknowledged. It is nil where the decision ended no pause: writes were acknowledged almost until then, or never again.
+func newSplit(d *adminpb.Decision, fault time.Time, acks []time.Duration) (s *Split, again time.Duration) {
 	us := func(n uint64) time.Duration { return time.Duration(n) * time.Microsecond }
 	proposed := time.UnixMicro(int64(d.GetAtUs())).Sub(fault)
 	known := max(0, proposed-us(d.GetStoodUs()))
 	force := max(known, proposed+us(d.GetPersistedUs()))
 	active := force + us(d.GetWedgeUs()) + us(d.GetInheritUs())
-	s := &Split{
-		Epoch:     d.GetConfiguration().GetEpoch(),
-		Detection: sinceMS(known), Decision: sinceMS(force - known), Wedge: sinceMS(us(d.GetWedgeUs())), Activation: sinceMS(us(d.GetInheritUs())),
+	i, _ := slices.BinarySearch(acks, active)
+	if i == len(acks) || i > 0 && 2*acks[i-1] > acks[i] {
+		return nil, 0
+	}
+	s = &Split{
+		Epoch: d.GetConfiguration().GetEpoch(), Detection: sinceMS(known), Decision: sinceMS(force - known), Wedge: sinceMS(us(d.GetWedgeUs())),
+		Activation: sinceMS(us(d.GetInheritUs())), Resume: sinceMS(acks[i] - active),
 	}
 	for _, p := range d.GetSuspicions() {
 		s.Evidence = s.Evidence || p.GetSilentUs() == 0
 	}
-	again := first(active)
-	if again != nil {
-		s.Resume = sinceMS(*again - active)
-	}
-	return s, again
+	return s, acks[i]
 }

@@ -24,7 +24,10 @@ func (r *Round) String() string {
 			text += fmt.Sprintf(" (%s + %s + %s + %s + %s)", ms(p.Detection), ms(p.Decision), ms(p.Wedge), ms(p.Activation), ms(p.Resume))
 		}
 	}
-	return text + fmt.Sprintf("; healed in %s", ms(r.Heal))
+	if r.Heal == nil {
+		return text + "; not at full strength again"
+	}
+	return text + fmt.Sprintf("; healed in %s", ms(*r.Heal))
 }
 
 // String is a line about a series.
@@ -108,6 +111,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	t.flush()
 	for _, s := range r.Series {
+		if s.Unsettled != "" {
+			fmt.Fprintf(&b, "\nsuspect-after %s, faults %s: %s\n", ms(s.SuspectAfter), s.Fault, s.Unsettled)
+		}
 		if !s.Verdict.OK {
 			fmt.Fprintf(&b, "\nsuspect-after %s, faults %s: %s\n", ms(s.SuspectAfter), s.Fault, s.Verdict.Broken)
 			if s.Verdict.Kept != "" {

@@ -61,6 +61,16 @@ func (v *view) lacking() error {
 	return cluster.Inactive(v.shards(), len(v.genesis.GetInitial()[0].GetMembers()), v.statuses)
 }
 
+// last says which shard would have no member without the node; nil: none.
+func (v *view) last(node uint64) error {
+	for id, c := range v.newest {
+		if m := c.GetMembers(); len(m) == 1 && m[0] == node {
+			return fmt.Errorf("shard %d has no member but %s in epoch %d", id, v.name(node), c.GetEpoch())
+		}
+	}
+	return nil
+}
+
 // place is where a node stands among the endpoints; -1: it did not answer.
 func (v *view) place(node uint64) int {
 	return slices.IndexFunc(v.statuses, func(s *adminpb.StatusResponse) bool { return s.GetIdentity().GetNode() == node })
