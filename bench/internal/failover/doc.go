@@ -16,6 +16,9 @@
 // Kills, pauses and slow disks happen to nodes that reach each other directly. Where links are cut, a proxy lies between
 // the nodes (package network); it makes every message a little slower.
 //
+// Beside the load there are a few clients that raise counters, and for each shard a probe: a client that writes to it again 2ms after each answer. So a
+// pause is seen to its end whatever the load asks for.
+//
 // # What is checked
 //
 // After each series: the history of all calls is linearizable for each key, calls of unknown outcome being open (no verdict within the time

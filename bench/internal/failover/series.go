@@ -19,9 +19,6 @@ import (
 const (
 	// instances is how many clients of the SDK the workers share.
 	instances = 3
-	// raisers are further clients, which raise counters together, each after such a pause.
-	raisers, counters = 3, 3
-	raisePause        = 5 * time.Millisecond
 	// openTime is patience with opening a client.
 	openTime = 30 * time.Second
 )
@@ -96,14 +93,6 @@ func (s *series) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-func counterKeys() []string {
-	keys := make([]string, counters)
-	for c := range keys {
-		keys[c] = inspect.CounterKey(c)
-	}
-	return keys
-}
-
 // open opens clients, each of which begins with another node.
 func (s *series) open(ctx context.Context) (opened []bench.Store, err error) {
 	endpoints := s.target.endpoints()
@@ -143,46 +132,15 @@ func (s *series) work(ctx context.Context, opened []bench.Store, f func()) (repo
 	}()
 	select {
 	case <-s.begun:
-		stopRaising := s.raise(ctx, opened)
+		stopAside := s.aside(ctx, opened)
 		f()
-		stopRaising()
+		stopAside()
 	case <-s.o.Stop:
 	case <-s.ended:
 	}
 	close(stop)
 	<-s.ended
 	return report, err
-}
-
-// raise lets clients raise counters until it is stopped.
-func (s *series) raise(ctx context.Context, opened []bench.Store) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
-	for i := range raisers {
-		c := inspect.NewCounters(counters)
-		s.counts = append(s.counts, c)
-		store, made := bench.Record(opened[i%len(opened)], s.recorder.Client()), 0
-		value := func(prefix string) []byte {
-			made++
-			return fmt.Appendf(nil, "%s%d-%d-%d", prefix, s.timeline.begin.UnixNano(), i, made)
-		}
-		all.Go(func() {
-			pause := time.NewTicker(raisePause)
-			defer pause.Stop()
-			for n := 0; ctx.Err() == nil; n++ {
-				// How it ended is counted; a raise that was refused is tried no more.
-				_ = c.Raise(context.WithoutCancel(ctx), store, n%counters, value)
-				select {
-				case <-pause.C:
-				case <-ctx.Done():
-				}
-			}
-		})
-	}
-	return func() {
-		cancel()
-		all.Wait()
-	}
 }
 
 // measure carries out the rounds, or lets nothing happen. An error says why it did not go on.

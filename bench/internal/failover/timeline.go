@@ -69,6 +69,17 @@ func (t *timeline) note(e bench.Ending) {
 	_ = t.latency[kind].RecordValue(min(e.At.Sub(e.From), maxLatency).Microseconds())
 }
 
+// probed is what the probes call: they count for pauses and errors, and not for throughput and latency.
+func (t *timeline) probed(e bench.Ending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Failure != "" {
+		t.errors[e.Failure]++
+		return
+	}
+	t.acks[e.Part] = append(t.acks[e.Part], e.At.Sub(t.begin))
+}
+
 // mark says whether a fault is under way.
 func (t *timeline) mark(faulty bool) {
 	t.mu.Lock()
