@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -187,7 +188,9 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 		return errors.Join(err, bench.ErrStopped, os.Remove(r.out)) // which has nothing in it, or is another's
 	}
 	report.Command = p.command
-	err = errors.Join(err, report.WriteText(p.stdout), writeJSON(filepath.Join(r.out, "report.json"), report))
+	err = errors.Join(err, report.WriteText(p.stdout),
+		writeFile(filepath.Join(r.out, "report.json"), func(w io.Writer) error { return json.NewEncoder(w).Encode(report) }),
+		writeFile(filepath.Join(r.out, "report.html"), report.WriteHTML))
 	if err == nil {
 		fmt.Fprintf(p.stdout, "\nreport in %s\n", r.out)
 	}
@@ -197,11 +200,11 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 	return err
 }
 
-// writeJSON writes a value to a file that it makes or replaces.
-func writeJSON(name string, v any) error {
+// writeFile writes a file that it makes or replaces.
+func writeFile(name string, write func(io.Writer) error) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(json.NewEncoder(f).Encode(v), f.Close())
+	return errors.Join(write(f), f.Close())
 }

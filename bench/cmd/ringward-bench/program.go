@@ -50,7 +50,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s: no such verb: want run, check, soak or failover", args[0])
+				return usagef("%s: no such verb: want run, check, soak, failover or draw", args[0])
 			}
 			return nil
 		},
@@ -61,7 +61,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb())
+	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb(), p.drawVerb())
 
 	err := root.ExecuteContext(ctx)
 	switch {

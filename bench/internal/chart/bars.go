@@ -1,0 +1,54 @@
+package chart
+
+import "fmt"
+
+// Bar is a stack of parts, which lie one behind the other.
+type Bar struct {
+	Label string
+	Parts []float64 // of each series
+	Tips  []string  // of each part
+	Total string    // written behind it
+}
+
+// The sizes of bars.
+const (
+	barHeight, barGap = 20, 9
+	roomLabel         = 118
+	roomTotal         = 96
+)
+
+// Bars draws stacked bars, which lie.
+func Bars(w float64, bars []Bar, series []string, title string) Chart {
+	var high float64
+	for _, b := range bars {
+		var sum float64
+		for _, p := range b.Parts {
+			sum += p
+		}
+		high = max(high, sum)
+	}
+	f := Frame{Chart: Chart{W: w}, x: Linear(0, high), left: roomLabel, right: w - roomTotal, top: roomTop}
+	f.bottom = f.top + float64(len(bars))*(barHeight+barGap)
+	f.H = f.bottom + roomBottom
+	for _, v := range f.x.ticks() {
+		f.Paths = append(f.Paths, Path{D: fmt.Sprintf("M%.1f %.1fV%.1f", f.X(v), f.top, f.bottom), Class: "grid"})
+		f.Texts = append(f.Texts, Text{X: f.X(v), Y: f.bottom + 17, S: Number(v), Class: "tick middle"})
+	}
+	f.Texts = append(f.Texts, Text{X: (f.left + f.right) / 2, Y: f.H - 6, S: title, Class: "title middle"})
+	for i, b := range bars {
+		y := f.top + float64(i)*(barHeight+barGap) + barGap/2
+		f.Texts = append(f.Texts, Text{X: f.left - 10, Y: y + barHeight/2 + 4, S: b.Label, Class: "label end"})
+		from := 0.0
+		for j, p := range b.Parts {
+			if p > 0 {
+				f.Boxes = append(f.Boxes, Box{X: f.X(from), Y: y, W: f.X(from+p) - f.X(from), H: barHeight, Class: class("part", j), Tip: b.Tips[j]})
+			}
+			from += p
+		}
+		f.Texts = append(f.Texts, Text{X: f.X(from) + 8, Y: y + barHeight/2 + 4, S: b.Total, Class: "label start"})
+	}
+	for i, s := range series {
+		f.Keys = append(f.Keys, Key{Series: i, Label: s, Box: true})
+	}
+	return f.Chart
+}
