@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/faults"
 )
@@ -129,7 +130,7 @@ func (o *Options) Valid() error {
 		}
 	}
 	load := o.Load
-	load.Duration = bench.MaxDuration
+	load.Duration, load.History = bench.MaxDuration, history.NewRecorder(false) // which asks for values that differ
 	return load.Valid()
 }
 
