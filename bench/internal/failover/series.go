@@ -42,7 +42,7 @@ type series struct {
 // run carries out the series and judges it. An error is one that kept it from being carried out; what does not hold is in the
 // verdict. When the measurement is stopped, what was measured by then counts.
 func (s *series) run(ctx context.Context) (result *Series, err error) {
-	result = &Series{Fault: s.fault, SuspectAfter: sinceMS(s.suspectAfter), Errors: map[bench.Failure]int64{}}
+	result = &Series{Fault: s.fault, SuspectAfter: sinceMS(s.suspectAfter), Errors: map[bench.Failure]int64{}, Rounds: []Round{}}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}

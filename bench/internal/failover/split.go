@@ -49,14 +49,17 @@ func newSplit(d *adminpb.Decision, fault time.Time, acks []time.Duration) (s *Sp
 	proposed := time.UnixMicro(int64(d.GetAtUs())).Sub(fault)
 	known := max(0, proposed-us(d.GetStoodUs()))
 	force := max(known, proposed+us(d.GetPersistedUs()))
-	active := force + us(d.GetWedgeUs()) + us(d.GetInheritUs())
-	i, _ := slices.BinarySearch(acks, active)
+	i, _ := slices.BinarySearch(acks, force)
 	if i == len(acks) || i > 0 && 2*acks[i-1] > acks[i] {
 		return nil, 0
 	}
+	// The nodes measure one after the other, each by its own looks at a clock: together it may come to a little too much.
+	left := acks[i] - force
+	wedge := min(us(d.GetWedgeUs()), left)
+	inherit := min(us(d.GetInheritUs()), left-wedge)
 	s = &Split{
-		Epoch: d.GetConfiguration().GetEpoch(), Detection: sinceMS(known), Decision: sinceMS(force - known), Wedge: sinceMS(us(d.GetWedgeUs())),
-		Activation: sinceMS(us(d.GetInheritUs())), Resume: sinceMS(acks[i] - active),
+		Epoch: d.GetConfiguration().GetEpoch(), Detection: sinceMS(known), Decision: sinceMS(force - known), Wedge: sinceMS(wedge),
+		Activation: sinceMS(inherit), Resume: sinceMS(left - wedge - inherit),
 	}
 	for _, p := range d.GetSuspicions() {
 		s.Evidence = s.Evidence || p.GetSilentUs() == 0

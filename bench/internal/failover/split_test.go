@@ -55,8 +55,11 @@ func TestSplit(t *testing.T) {
 	if s == nil || *s != want || again != 20*millisecond {
 		t.Errorf("split %+v, again after %v; want %+v, 20ms", s, again, want)
 	}
-	if s, _ := newSplit(d, fault, acks(1, 2, 13, 20)); s != nil {
+	if s, _ := newSplit(d, fault, acks(1, 2, 12, 20)); s != nil {
 		t.Errorf("writes were acknowledged until shortly before: split %+v", s)
+	}
+	if s, again := newSplit(d, fault, acks(1, 2, 15, 17)); s == nil || s.Wedge != 2 || s.Activation != 0 || s.Resume != 0 || again != 15*millisecond {
+		t.Errorf("the new head took a little longer than the whole: split %+v after %v", s, again)
 	}
 	if s, _ := newSplit(d, fault, acks(1, 2)); s != nil {
 		t.Errorf("no write was acknowledged again: split %+v", s)
