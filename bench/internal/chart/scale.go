@@ -20,6 +20,14 @@ func Linear(low, high float64) Scale {
 	return Scale{low: low, high: low + step*math.Ceil((high-low)/step-1e-9)}
 }
 
+// Span is a scale from low to high exactly.
+func Span(low, high float64) Scale {
+	if !(high > low) {
+		high = low + 1
+	}
+	return Scale{low: low, high: high}
+}
+
 // Log is a logarithmic scale; both ends are above 0.
 func Log(low, high float64) Scale {
 	if !(low > 0) {
@@ -58,13 +66,10 @@ func niceStep(span float64) float64 {
 func (s Scale) ticks() (all []float64) {
 	if !s.log {
 		step := niceStep(s.high - s.low)
-		for i := 0; ; i++ {
-			v := s.low + float64(i)*step
-			if v > s.high+step/1000 {
-				return all
-			}
-			all = append(all, v)
+		for i := math.Ceil(s.low/step - 1e-9); i*step <= s.high+step/1000; i++ {
+			all = append(all, i*step)
 		}
+		return all
 	}
 	multiples := []float64{1, 2, 5}
 	if math.Log10(s.high/s.low) > 3 {

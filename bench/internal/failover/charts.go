@@ -130,7 +130,7 @@ func (r *Report) aroundCharts() (all []chart.Chart) {
 			high, end = max(high, slices.Max(l.ys)), min(end, l.xs[len(l.xs)-1])
 			lines = append(lines, l)
 		}
-		f := chart.NewFrame(wide, narrowHigh, chart.Linear(-sinceMS(beforeTime), end), chart.Linear(0, high), "ms since the fault", "operations a second")
+		f := chart.NewFrame(wide, narrowHigh, chart.Span(-sinceMS(beforeTime), end), chart.Linear(0, high), "ms since the fault", "operations a second")
 		f.Title = string(fault)
 		f.Upright(0, string(fault))
 		for _, l := range lines {
@@ -229,7 +229,7 @@ func (r *Report) wholeCharts() (all []chart.Chart) {
 			}
 			xs, ys = append(xs, float64(i)*step), append(ys, float64(sum)/(step*float64(per)))
 		}
-		f := chart.NewFrame(wide, stripHigh, chart.Linear(0, xs[len(xs)-1]), chart.Linear(0, slices.Max(ys)), "s", "ops/s")
+		f := chart.NewFrame(wide, stripHigh, chart.Span(0, xs[len(xs)-1]), chart.Linear(0, slices.Max(ys)), "s", "ops/s")
 		f.Title = fmt.Sprintf("suspect-after %s, faults: %s", ms(s.SuspectAfter), s.Fault)
 		for _, round := range s.Rounds {
 			f.Upright(round.Offset, "")
