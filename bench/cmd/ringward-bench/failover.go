@@ -17,6 +17,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/volume"
 )
 
 // failoverRequest is what the flags of failover ask for.
@@ -42,7 +43,7 @@ func (p *program) failoverVerb() *cobra.Command {
 		Short: "Measure how long clients are without service when a node fails, and check that nothing was lost",
 		Long: `For each timeout a cluster of real processes is started on this machine, clients work on it, and one fault after the other happens to it: kill
 (-9, and a start from the node's data), pause (SIGSTOP), partition (the node and all others do not hear each other), oneway (nobody
-hears the node), reset (its connections break), slow-disk. The target is a part in the chain of a shard, another shard each round: its
+hears the node), reset (its connections break), slow-disk (each sync takes 250ms more; needs FUSE). The target is a part in the chain of a shard, another shard each round: its
 head, its tail, the head of its sequencer, a node that is in both, or any node. After each fault the ring is waited for until it has its full
 strength again.
 
@@ -135,6 +136,11 @@ func (r *failoverRequest) resolve() (err error) {
 	}
 	if err := o.Valid(); err != nil {
 		return usagef("--%w", err)
+	}
+	if o.External == nil && slices.Contains(o.Faults, failover.SlowDisk) {
+		if err := volume.SlowAvailable(); err != nil {
+			return fmt.Errorf("--faults %s: disks that can be slow cannot be had here: %w", failover.SlowDisk, err)
+		}
 	}
 	if o.External == nil {
 		o.Cluster.Ringward, err = findRingward(o.Cluster.Ringward)

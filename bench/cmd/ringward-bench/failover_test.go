@@ -13,6 +13,7 @@ import (
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/stores"
+	"github.com/ringward/ringward/bench/internal/volume"
 )
 
 // measured is how a run of failover ended.
@@ -56,7 +57,7 @@ func nothingLeft(t *testing.T, dir string) {
 func TestFailover(t *testing.T) {
 	ringward := build(t)
 	for name, test := range map[string]func(*testing.T, string){
-		"kill": failoverKill, "stopped": failoverStopped, "undecided": failoverUndecided, "elsewhere": failoverElsewhere,
+		"kill": failoverKill, "stopped": failoverStopped, "undecided": failoverUndecided, "slow": failoverSlow, "elsewhere": failoverElsewhere,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, ringward) })
 	}
@@ -105,6 +106,26 @@ func failoverStopped(t *testing.T, ringward string) {
 	m := runFailover(t, "  pause tail", "--ringward", ringward, "--suspect-after", "300ms", "--faults", "pause", "--targets", "tail", "--rounds", "50")
 	if m.code != exitOK || !m.report.Interrupted || !m.report.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
 		t.Errorf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
+	}
+	nothingLeft(t, tmp)
+}
+
+// failoverSlow: a disk that is slow for a while is slow for its shards, and leaves nothing mounted.
+func failoverSlow(t *testing.T, ringward string) {
+	if err := volume.SlowAvailable(); err != nil {
+		t.Logf("not tested: disks that can be slow cannot be had here: %v", err)
+		return
+	}
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	m := runFailover(t, "never", "--ringward", ringward, "--suspect-after", "500ms", "--faults", "slow-disk", "--targets", "tail", "--rounds", "1", "--calm", "3s")
+	if m.code != exitOK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
+		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
+	}
+	for _, a := range m.report.Series[1].Rounds[0].Affected {
+		if a.Gap < 200 {
+			t.Errorf("shard %d: gap of %v ms, and a sync took 250 ms more", a.Shard, a.Gap)
+		}
 	}
 	nothingLeft(t, tmp)
 }

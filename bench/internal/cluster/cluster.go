@@ -38,6 +38,8 @@ type Options struct {
 	// DiskBytes gives each node a disk of its own of this size, which can be filled: see Node.Disk. 0: none. What is on
 	// them ends with the cluster, also where Dir is kept.
 	DiskBytes int64
+	// SlowDisks shows each node its directory through a file system whose syncs can be made to take long: see Node.SlowDisk. Not with DiskBytes.
+	SlowDisks bool
 	// Settings are further flags of the nodes, such as --log-segment 1MiB.
 	Settings []string
 	// Mutant is the deliberate bug that the nodes have, by its name in package mutant. Their executable is one that knows
@@ -65,6 +67,8 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("replicas %d: want 1 to %d, since a node holds at most one replica of a shard", o.Replicas, o.Nodes)
 	case o.DiskBytes < 0:
 		return fmt.Errorf("disks of %d bytes: want 0 or more", o.DiskBytes)
+	case o.DiskBytes > 0 && o.SlowDisks:
+		return fmt.Errorf("disks of %d bytes that can be slow: want one of both", o.DiskBytes)
 	case o.SuspectAfter != 0 && o.SuspectAfter < minHold:
 		return fmt.Errorf("suspect-after %v: want %v or more", o.SuspectAfter, minHold)
 	}
@@ -172,23 +176,43 @@ func (c *Cluster) furnish() (err error) {
 			return err
 		}
 	}
-	if c.options.DiskBytes == 0 {
+	if c.options.DiskBytes == 0 && !c.options.SlowDisks {
 		return nil
 	}
 	for _, n := range c.nodes {
-		mount := n.Dir + ".disk"
-		if err := os.Mkdir(mount, 0o755); err != nil {
+		if err := c.mount(n); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// mount gives a node a disk of its own.
+func (c *Cluster) mount(n *Node) (err error) {
+	mount, backing := n.Dir+".disk", n.Dir+".backing"
+	if err := os.Mkdir(mount, 0o755); err != nil {
+		return err
+	}
+	var path string
+	if c.options.SlowDisks {
+		if err := os.Mkdir(backing, 0o755); err != nil {
+			return err
+		}
+		if n.slow, err = volume.NewSlow(mount, backing); err != nil {
+			return err
+		}
+		path = n.slow.Path()
+	} else {
 		if n.disk, err = volume.New(mount, c.options.DiskBytes); err != nil {
 			return err
 		}
-		// A node syncs the directories above its own, which those of the volume's path do not allow.
-		if err := os.Symlink(n.disk.Path(), n.Dir); err != nil {
-			return err
-		}
-		n.Dir = filepath.Join(n.Dir, "data")
+		path = n.disk.Path()
 	}
+	// A node syncs the directories above its own, which those of the volume's path do not allow.
+	if err := os.Symlink(path, n.Dir); err != nil {
+		return err
+	}
+	n.Dir = filepath.Join(n.Dir, "data")
 	return nil
 }
 
@@ -300,6 +324,9 @@ func (c *Cluster) Stop() error {
 		for _, n := range c.nodes {
 			if n.disk != nil {
 				errs = append(errs, n.disk.Close())
+			}
+			if n.slow != nil {
+				errs = append(errs, n.slow.Close())
 			}
 		}
 		switch {

@@ -47,6 +47,7 @@ type Node struct {
 	cluster *Cluster
 	place   int            // in the cluster's list
 	disk    *volume.Volume // nil: the directory's
+	slow    *volume.Slow   // nil: no such file system lies before it
 	turn    sync.Mutex     // held while the node is started or ended
 
 	mu      sync.Mutex
@@ -188,6 +189,9 @@ func (n *Node) signal(s syscall.Signal) error {
 
 // Disk is the node's disk; nil unless Options.DiskBytes asked for one.
 func (n *Node) Disk() *volume.Volume { return n.disk }
+
+// SlowDisk is the file system before the node's directory; nil unless Options.SlowDisks asked for one.
+func (n *Node) SlowDisk() *volume.Slow { return n.slow }
 
 // Place is the node's place among the nodes of its cluster, and in its network.
 func (n *Node) Place() int { return n.place }

@@ -36,7 +36,8 @@
 // windows of the same length without a fault. A rate (--rate) that leaves the machine idle shows the protocol rather than the scheduler.
 //
 // A shard's first write after the fault is known by the nodes' decision: it is the first one acknowledged after the new configuration was
-// in force. Where no decision without the node ended the pause, it is the end of the shard's longest gap. Detection, decision, wedge and
+// in force. Where no decision without the node ended the pause, it is the end of the shard's first gap that is at least half as
+// long as its longest. Detection, decision, wedge and
 // activation are by the nodes' clocks, which on one machine are the driver's. On other machines (endpoints) they are left out.
 //
 // # The report

@@ -21,9 +21,12 @@ const (
 	Pause     Fault = "pause"     // SIGSTOP; SIGCONT
 	Partition Fault = "partition" // it hears no other node, and no other node hears it
 	OneWay    Fault = "oneway"    // no other node hears it; it hears them
-	SlowDisk  Fault = "slow-disk" // each sync of its disk takes long
+	SlowDisk  Fault = "slow-disk" // each sync of its disk takes syncTime longer
 	Reset     Fault = "reset"     // its connections with all others break, and may be made again at once
 )
+
+// syncTime is by how much a sync of a slow disk is late. It is below no timeout that is meant to be short, and far below what breaks a disk.
+const syncTime = 250 * time.Millisecond
 
 // none is the name of the series in which nothing happens.
 const none Fault = "none"
@@ -37,6 +40,7 @@ func ParseFault(name string) (Fault, error) { return parse("faults", name, Fault
 // kinds are what they are to package faults.
 var kinds = map[Fault]faults.Kind{
 	Kill: faults.Kill, Pause: faults.Pause, Partition: faults.Partition, OneWay: faults.Mute, Reset: faults.Reset,
+	SlowDisk: faults.SlowDisk,
 }
 
 // links reports whether the fault needs a proxy between the nodes. Others do without: a proxy listens where nobody
@@ -75,7 +79,7 @@ func parse[T ~string](what, name string, all []T) (T, error) {
 
 // Options say what to do.
 type Options struct {
-	// Cluster is what to start. SuspectAfter and Links are set for each series.
+	// Cluster is what to start. SuspectAfter, Links and SlowDisks are set for each series.
 	Cluster cluster.Options
 	// External, if set, is a running cluster, which is used instead.
 	External *External
@@ -141,7 +145,7 @@ func window(suspectAfter time.Duration) time.Duration { return time.Second + 4*s
 // clusterFor is the cluster of one series.
 func (o *Options) clusterFor(suspectAfter time.Duration, f Fault) cluster.Options {
 	c := o.Cluster
-	c.SuspectAfter, c.Links = suspectAfter, f.links()
+	c.SuspectAfter, c.Links, c.SlowDisks = suspectAfter, f.links(), f == SlowDisk
 	// A node that is back by the end of the window takes its own place again; else another one takes it soon.
 	c.Settings = append(slices.Clone(c.Settings), "--regrow-after", (2 * window(suspectAfter)).String())
 	return c

@@ -59,7 +59,8 @@ type Affected struct {
 	Shard uint32 `json:"shard"`
 	Role  Target `json:"role"` // of the node in it
 	// Again is when a write was acknowledged again: the first one after a decision without the node was in force, where the nodes
-	// tell of one that ended the pause; else the end of the longest gap. Absent: not by the end of the round.
+	// tell of one that ended the pause; else the end of the first gap at least half
+	// as long as the longest. Absent: not by the end of the round.
 	Again *float64 `json:"again_ms,omitempty"`
 	// Gap is the longest time in the window in which no write was acknowledged.
 	Gap   float64 `json:"gap_ms"`

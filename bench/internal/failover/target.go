@@ -32,7 +32,7 @@ func (o *own) endpoints() []string { return o.cluster.Endpoints() }
 func (o *own) sameClock() bool     { return true }
 
 func (o *own) inflict(_ context.Context, f Fault, v *view, node uint64) (func(context.Context) error, error) {
-	return o.hand.Inflict(faults.Fault{Kind: kinds[f]}, o.cluster.Nodes()[v.place(node)])
+	return o.hand.Inflict(faults.Fault{Kind: kinds[f], Late: syncTime}, o.cluster.Nodes()[v.place(node)])
 }
 
 // External is a cluster that runs already, with what inflicts faults on it: commands for the shell. They find in their environment

@@ -115,16 +115,21 @@ func (t *timeline) written(shard int, from time.Duration) []time.Duration {
 }
 
 // gap is the longest time in which no write of a shard was acknowledged, of those that touch from..to. What it was before from
-// does not count. Open: it had not ended by now.
+// does not count. End is when the first one ended that was at least half as long: a shard may stand still several times. Open: that had not ended by now.
 func (t *timeline) gap(shard int, from, to time.Duration) (length, end time.Duration, open bool) {
-	last := from
-	for _, at := range append(t.written(shard, from), t.now()) {
-		if last < to && at-last > length {
-			length, end = at-last, at
+	ends := append(t.written(shard, from), t.now())
+	begins := append([]time.Duration{from}, ends[:len(ends)-1]...)
+	for i, at := range ends {
+		if begins[i] < to {
+			length = max(length, at-begins[i])
 		}
-		last = at
 	}
-	return length, end, end == last
+	for i, at := range ends {
+		if 2*(at-begins[i]) >= length {
+			return length, at, i == len(ends)-1
+		}
+	}
+	return length, from, false
 }
 
 // throughput is successes in each bucket of from..to.

@@ -29,9 +29,11 @@ func TestGap(t *testing.T) {
 		name                      string
 		from, to, length, endedAt int
 	}{
-		{"the longest", 0, 50, 45, 90},
+		{"the longest", 41, 50, 45, 90},
 		{"what was before does not count", 30, 42, 10, 40},
 		{"a gap that begins in it counts to its end", 0, 91, 110, 200},
+		{"a shorter one before it is passed over", 20, 91, 110, 200},
+		{"half as long is enough", 11, 60, 45, 40},
 		{"one that begins behind it does not", 0, 44, 28, 40},
 	} {
 		length, end, open := line.gap(0, time.Duration(test.from)*millisecond, time.Duration(test.to)*millisecond)

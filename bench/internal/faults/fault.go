@@ -26,6 +26,9 @@ const (
 	DiskFull  Kind = "disk-full" // something else fills its disk; it is freed, and the node started again, whether or not it gave up
 )
 
+// SlowDisk makes each sync of a node's disk late; then they are as fast as before. Plans have none: it is for a Hand.
+const SlowDisk Kind = "slow-disk"
+
 var kinds = []Kind{Kill, KillAll, Stop, StopAll, Pause, Partition, Mute, Deaf, Link, Reset, Delay, DiskFull}
 
 // Kinds lists all kinds.
@@ -85,7 +88,7 @@ type Fault struct {
 	// Other is, for a Link, how many places behind the target in the cluster its other end is. Where all nodes were ended it is how many come up
 	// before the first.
 	Other int
-	// Late is, for a Delay, by how much; where all nodes were ended, how much later each comes up than the one before.
+	// Late is, for a Delay and a SlowDisk, by how much; where all nodes were ended, how much later each comes up than the one before.
 	Late time.Duration
 }
 

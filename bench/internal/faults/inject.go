@@ -51,6 +51,8 @@ func (in *injector) strike(f Fault, n *cluster.Node) (injury, error) {
 		return injury{n.Name, func(context.Context) error { return n.Resume() }}, n.Pause()
 	case DiskFull:
 		return in.fill(n)
+	case SlowDisk:
+		return slow(f, n)
 	}
 	if in.cluster.Network() == nil {
 		return injury{n.Name, func(context.Context) error { return nil }}, fmt.Errorf("%v: the cluster has no network to cut", f.Kind)
@@ -71,6 +73,18 @@ func (in *injector) fill(n *cluster.Node) (injury, error) {
 		// It may be about to give up, or not have noticed: either way it begins again.
 		return errors.Join(n.Disk().Free(), n.Kill(), in.revive(ctx, n))
 	}}, n.Disk().Fill()
+}
+
+// slow makes the syncs of a node's disk late.
+func slow(f Fault, n *cluster.Node) (injury, error) {
+	if n.SlowDisk() == nil {
+		return injury{n.Name, func(context.Context) error { return nil }}, fmt.Errorf("%s: has no disk that can be slow", n.Name)
+	}
+	n.SlowDisk().Late(f.Late)
+	return injury{n.Name, func(context.Context) error {
+		n.SlowDisk().Late(0)
+		return nil
+	}}, nil
 }
 
 // sever does something to the links of a node.
