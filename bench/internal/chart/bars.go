@@ -15,6 +15,8 @@ const (
 	barHeight, barGap = 20, 9
 	roomLabel         = 118
 	roomTotal         = 96
+	// A part with enough room has the beginning of its series' name in it.
+	shortName, roomName = 3, 28
 )
 
 // Bars draws stacked bars, which lie.
@@ -41,7 +43,11 @@ func Bars(w float64, bars []Bar, series []string, title string) Chart {
 		from := 0.0
 		for j, p := range b.Parts {
 			if p > 0 {
-				f.Boxes = append(f.Boxes, Box{X: f.X(from), Y: y, W: f.X(from+p) - f.X(from), H: barHeight, Class: class("part", j), Tip: b.Tips[j]})
+				box := Box{X: f.X(from), Y: y, W: f.X(from+p) - f.X(from), H: barHeight, Class: class("part", j), Tip: b.Tips[j]}
+				f.Boxes = append(f.Boxes, box)
+				if short := series[j][:min(len(series[j]), shortName)]; box.W >= roomName {
+					f.Texts = append(f.Texts, Text{X: box.X + box.W/2, Y: y + barHeight/2 + 4, S: short, Class: "inside middle"})
+				}
 			}
 			from += p
 		}

@@ -67,7 +67,7 @@ func (s Scale) ticks() (all []float64) {
 	if !s.log {
 		step := niceStep(s.high - s.low)
 		for i := math.Ceil(s.low/step - 1e-9); i*step <= s.high+step/1000; i++ {
-			all = append(all, i*step)
+			all = append(all, i*step+0) // which is 0 where it was -0
 		}
 		return all
 	}

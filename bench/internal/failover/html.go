@@ -68,7 +68,7 @@ func (r *Report) page() *page {
 	p.Tiles = append(p.Tiles, tile{fmt.Sprint(p.Faulted), "faults"}, tile{thousands(p.Calls), "calls of clients, each checked"})
 	for _, f := range []Fault{Kill, Pause} {
 		if best := r.best(f); best != nil {
-			p.Tiles = append(p.Tiles, tile{ms(best.Last.Median), fmt.Sprintf("median pause after %s, at suspect-after %s; worst of %d: %s",
+			p.Tiles = append(p.Tiles, tile{ms(best.Last.Median), fmt.Sprintf("until service is back after %s, median; suspect-after %s, worst of %d: %s",
 				f, ms(best.SuspectAfter), best.Last.Count, ms(best.Last.Worst))})
 		}
 	}
