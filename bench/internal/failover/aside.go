@@ -37,7 +37,7 @@ func probeKey(s bench.Parted, part int) string {
 
 // aside lets further clients work beside the load until they are stopped: those that raise counters, and a probe for each shard. A probe writes as
 // soon as it may, so that a pause is seen to its end also where the load is thin, or waits for other shards.
-func (s *series) aside(ctx context.Context, opened []bench.Store) (stop func()) {
+func (s *series) aside(ctx context.Context, opened []bench.Parted) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	run := func(i int, pause time.Duration, step func(ctx context.Context, store bench.Store, n int, value func(prefix string) []byte)) {
@@ -66,7 +66,7 @@ func (s *series) aside(ctx context.Context, opened []bench.Store) (stop func()) 
 			_ = c.Raise(ctx, store, n%counters, value)
 		})
 	}
-	parted := opened[0].(bench.Parted)
+	parted := opened[0]
 	for part := range parted.Parts() {
 		key := probeKey(parted, part)
 		run(raisers+part, probePause, func(ctx context.Context, store bench.Store, _ int, value func(string) []byte) {

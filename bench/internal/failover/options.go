@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,6 +82,9 @@ func parse[T ~string](what, name string, all []T) (T, error) {
 type Options struct {
 	// Cluster is what to start. SuspectAfter, Links and SlowDisks are set for each series.
 	Cluster cluster.Options
+	// Start, if set, starts another store instead, called Store in reports.
+	Start func(ctx context.Context, timeout time.Duration) (System, error)
+	Store string
 	// External, if set, is a running cluster, which is used instead.
 	External *External
 
@@ -123,10 +127,13 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("calm %v: want %v, the shortest window, to %v", o.Calm, window(0), bench.MaxDuration)
 	case len(o.Faults) > 0 && len(o.Targets) == 0:
 		return fmt.Errorf("targets: want at least one, or no faults")
-	case o.External == nil && slices.Contains(o.Targets, Middle) && o.Cluster.Replicas < minReplica:
+	case o.Start == nil && o.External == nil && slices.Contains(o.Targets, Middle) && o.Cluster.Replicas < minReplica:
 		return fmt.Errorf("targets %s: chains of %d have no middle: want replicas of %d or more", Middle, o.Cluster.Replicas, minReplica)
 	}
 	for _, t := range o.Timeouts {
+		if o.Start != nil {
+			continue
+		}
 		if c := o.clusterFor(t, none); o.External == nil && t <= 0 || t > MaxSuspect {
 			return fmt.Errorf("suspect-after %v: want 1ms to %v", t, MaxSuspect)
 		} else if err := c.Valid(); o.External == nil && err != nil {

@@ -180,7 +180,7 @@ var drawnShares = []float64{0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0
 const timelineStep = 10
 
 // sum fills in what the clients and the nodes say of the series as a whole.
-func (s *series) sum(ctx context.Context, r *Series, before *view) {
+func (s *series) sum(ctx context.Context, r *Series, before State) {
 	t := s.timeline
 	if t == nil { // stopped before the records were loaded
 		return
@@ -215,10 +215,10 @@ func (s *series) sum(ctx context.Context, r *Series, before *view) {
 	if s.fault == none {
 		r.Baseline = t.baseline(window(s.suspectAfter), end)
 	}
-	if after, err := look(ctx, s.target.endpoints()); err == nil {
-		r.Reconfigurations = after.epochs() - before.epochs()
+	if after, err := s.system.Look(ctx); err == nil {
+		r.Reconfigurations = after.Changes() - before.Changes()
 		// Those of nodes that were killed are in the rounds.
-		r.Suspicions, r.FalseSuspicions = after.suspicions(before)
+		r.Suspicions, r.FalseSuspicions = after.Suspicions(before)
 	}
 	if s.fault == Kill {
 		r.Suspicions, r.FalseSuspicions = 0, 0

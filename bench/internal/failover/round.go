@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/ringward/ringward/bench"
-	"github.com/ringward/ringward/rpc/adminpb"
 )
 
 const (
@@ -77,17 +75,17 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Rou
 	if !s.rest(ctx, settleTime+time.Duration(more)) {
 		return nil, nil
 	}
-	before, place, victim, err := s.choose(ctx, t, number)
+	before, part, victim, err := s.choose(ctx, t, number)
 	if err != nil || before == nil {
 		return nil, err
 	}
-	r := &Round{Fault: f, Target: t, Shard: before.shard(place).GetShard(), Node: before.name(victim), Window: sinceMS(window(s.suspectAfter))}
+	r := &Round{Fault: f, Target: t, Shard: before.PartID(part), Node: before.Name(victim), Window: sinceMS(window(s.suspectAfter))}
 	errors := s.timeline.failures()
 	s.timeline.mark(true)
 	r.At = time.Now()
 	at := s.timeline.now()
 	r.Offset = at.Seconds()
-	heal, err := s.target.inflict(ctx, f, before, victim)
+	heal, err := s.system.Inflict(ctx, f, before, victim)
 	whole := err == nil && s.rest(ctx, time.Until(r.At.Add(window(s.suspectAfter))))
 	if healErr := heal(context.WithoutCancel(ctx)); err == nil {
 		err = healErr
@@ -98,7 +96,7 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Rou
 	}
 	healed := time.Now()
 	// They are remembered for a while only.
-	told := s.outcomes(ctx, before, victim, r.At, nil)
+	told := s.system.Told(ctx, before, victim, r.At, nil)
 	after, err := s.awaitStrength(ctx, strongTime)
 	if !whole || after == nil {
 		return nil, err
@@ -106,9 +104,9 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Rou
 	if err == nil {
 		r.Heal = new(sinceMS(time.Since(healed)))
 	}
-	told = s.outcomes(ctx, before, victim, r.At, told)
-	r.Reconfigurations = after.epochs() - before.epochs()
-	r.Suspicions, r.FalseSuspicions = after.suspicions(before)
+	told = s.system.Told(ctx, before, victim, r.At, told)
+	r.Reconfigurations = after.Changes() - before.Changes()
+	r.Suspicions, r.FalseSuspicions = after.Suspicions(before)
 	r.Errors = less(s.timeline.failures(), errors)
 	r.Throughput = s.timeline.throughput(at-beforeTime, at+window(s.suspectAfter))
 	s.affected(r, before, victim, at, told)
@@ -117,20 +115,20 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Rou
 
 // choose waits for a ring that can take a fault, and says whom it hits. One in which every shard has its full strength can; where false
 // suspicions keep the ring from that for long, it is enough that no shard has only the victim left. No view: it was stopped.
-func (s *series) choose(ctx context.Context, t Target, number int) (v *view, place int, victim uint64, err error) {
+func (s *series) choose(ctx context.Context, t Target, number int) (v State, part int, victim uint64, err error) {
 	begin := time.Now()
 	for {
-		if v, err = look(ctx, s.target.endpoints()); err == nil {
-			place = number % v.shards()
-			victim, err = v.find(t, place, rand.New(rand.NewPCG(s.o.Load.Seed, uint64(number))))
+		if v, err = s.system.Look(ctx); err == nil {
+			part = number % v.Parts()
+			victim, err = v.Find(t, part, rand.New(rand.NewPCG(s.o.Load.Seed, uint64(number))))
 		}
 		if err == nil {
-			if err = v.lacking(); err != nil && time.Since(begin) > strongTime {
-				err = v.last(victim)
+			if err = v.Lacking(); err != nil && time.Since(begin) > strongTime {
+				err = v.Last(victim)
 			}
 		}
 		if err == nil {
-			return v, place, victim, nil
+			return v, part, victim, nil
 		}
 		if time.Since(begin) > healTime {
 			return nil, 0, 0, fmt.Errorf("no fault for %v, since the ring could take none: %w", healTime, err)
@@ -141,44 +139,21 @@ func (s *series) choose(ctx context.Context, t Target, number int) (v *view, pla
 	}
 }
 
-// outcome is what the nodes tell of a shard that a fault hit.
-type outcome struct {
-	decision *adminpb.Decision // the first one without the node; nil: none is known
-	spared   bool              // the node was no member any more when the fault came
-}
-
-// outcomes are what is told of the shards that the node was a member of, beside what is known already.
-func (s *series) outcomes(ctx context.Context, before *view, victim uint64, fault time.Time, known map[uint32]outcome) map[uint32]outcome {
-	if known == nil {
-		known = map[uint32]outcome{}
-	}
-	for place := range before.shards() {
-		c := before.shard(place)
-		if !slices.Contains(c.GetMembers(), victim) || known[c.GetShard()].decision.GetActive() || !s.target.sameClock() {
+// affected finds out what became of the parts that the node was a member of.
+func (s *series) affected(r *Round, before State, victim uint64, at time.Duration, told map[int]Outcome) {
+	for part := range before.Parts() {
+		role := before.Role(part, victim)
+		if role == "" || told[part].Spared {
 			continue
 		}
-		if d, member := without(decisions(ctx, s.target.endpoints(), c.GetShard()), victim, fault); d != nil || !member {
-			known[c.GetShard()] = outcome{d, !member}
-		}
-	}
-	return known
-}
-
-// affected finds out what became of the shards that the node was a member of.
-func (s *series) affected(r *Round, before *view, victim uint64, at time.Duration, told map[uint32]outcome) {
-	for place := range before.shards() {
-		c := before.shard(place)
-		if !slices.Contains(c.GetMembers(), victim) || told[c.GetShard()].spared {
-			continue
-		}
-		a := Affected{Shard: c.GetShard(), Role: role(c.GetMembers(), victim)}
-		gap, end, open := s.timeline.gap(place, at, at+window(s.suspectAfter))
+		a := Affected{Shard: before.PartID(part), Role: role}
+		gap, end, open := s.timeline.gap(part, at, at+window(s.suspectAfter))
 		a.Gap = sinceMS(gap)
 		if !open {
 			a.Again = new(sinceMS(end - at))
 		}
-		if d := told[c.GetShard()].decision; d != nil {
-			acks := s.timeline.written(place, at)
+		if d := told[part].Decision; d != nil {
+			acks := s.timeline.written(part, at)
 			for i := range acks {
 				acks[i] -= at
 			}
@@ -229,10 +204,10 @@ func (s *series) rest(ctx context.Context, d time.Duration) bool {
 
 // awaitStrength waits until every shard is as strong as it began, for a while; an error says what was missing. There is a view
 // unless the measurement was stopped.
-func (s *series) awaitStrength(ctx context.Context, patience time.Duration) (v *view, err error) {
+func (s *series) awaitStrength(ctx context.Context, patience time.Duration) (v State, err error) {
 	for begin := time.Now(); ; {
-		if v, err = look(ctx, s.target.endpoints()); err == nil {
-			err = v.lacking()
+		if v, err = s.system.Look(ctx); err == nil {
+			err = v.Lacking()
 		}
 		switch {
 		case err == nil:

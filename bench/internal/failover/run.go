@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,7 +17,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Valid(); err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: "ringward"}}
+	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: cmp.Or(o.Store, "ringward")}}
 	err := r.run(ctx, &o)
 	r.Seconds = time.Since(r.Started).Seconds()
 	r.Interrupted = o.stopped() || ctx.Err() != nil
@@ -45,9 +46,9 @@ func (r *Report) run(ctx context.Context, o *Options) error {
 				r.Series = append(r.Series, result)
 				o.Tell(result.String())
 			}
-			if s.cluster != nil && r.Target.Cluster == nil {
+			if s.system != nil && s.system.Version() != "" && r.Target.Cluster == nil {
 				c := o.Cluster
-				r.Target.Cluster = &bench.Cluster{Ringward: s.cluster.Version(), Nodes: c.Nodes, Shards: c.Shards, Replicas: c.Replicas}
+				r.Target.Cluster = &bench.Cluster{Ringward: s.system.Version(), Nodes: c.Nodes, Shards: c.Shards, Replicas: c.Replicas}
 			}
 			switch {
 			case o.stopped() && result == nil:

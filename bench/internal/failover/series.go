@@ -10,17 +10,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
-	"github.com/ringward/ringward/bench/internal/cluster"
-	"github.com/ringward/ringward/bench/internal/faults"
 	"github.com/ringward/ringward/bench/internal/inspect"
-	"github.com/ringward/ringward/bench/internal/stores"
-)
-
-const (
-	// instances is how many clients of the SDK the workers share.
-	instances = 3
-	// openTime is patience with opening a client.
-	openTime = 30 * time.Second
 )
 
 // series is one cluster, one timeout and one kind of fault, or none.
@@ -29,8 +19,7 @@ type series struct {
 	suspectAfter time.Duration
 	fault        Fault
 
-	target   target
-	cluster  *cluster.Cluster // nil where it is somebody else's
+	system   System
 	recorder *history.Recorder
 	timeline *timeline     // of the clients; from begun on
 	begun    chan struct{} // closed when the records are loaded
@@ -46,12 +35,8 @@ func (s *series) run(ctx context.Context) (result *Series, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if s.cluster != nil {
-			err = errors.Join(err, s.cluster.Stop())
-		}
-	}()
-	opened, err := s.open(ctx)
+	defer func() { err = errors.Join(err, s.system.Stop()) }()
+	opened, err := s.system.Open(ctx, s.o.Patience)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +45,7 @@ func (s *series) run(ctx context.Context) (result *Series, err error) {
 			_ = c.Close() // all its calls have ended
 		}
 	}()
-	before, err := look(ctx, s.target.endpoints())
+	before, err := s.system.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,47 +62,29 @@ func (s *series) run(ctx context.Context) (result *Series, err error) {
 	return result, s.judge(ctx, result)
 }
 
-// begin starts the cluster.
+// begin finds the cluster, or starts it.
 func (s *series) begin(ctx context.Context) (err error) {
 	s.begun, s.ended, s.recorder = make(chan struct{}), make(chan struct{}), history.NewRecorder(s.o.External == nil)
+	if s.o.Start != nil {
+		s.system, err = s.o.Start(ctx, s.suspectAfter)
+		return err
+	}
 	if e := s.o.External; e != nil {
-		s.target = external{e}
+		s.system = &external{ringward{e.Endpoints}, e}
 		// Its counters may stand anywhere.
 		s.before, err = inspect.Survey(ctx, e.Endpoints[:1], counterKeys(), s.recorder)
 		return err
 	}
-	if s.cluster, err = cluster.Start(ctx, s.o.clusterFor(s.suspectAfter, s.fault)); err != nil {
-		return fmt.Errorf("starting a cluster: %w", err)
-	}
-	s.target = &own{s.cluster, faults.NewHand(s.cluster)}
-	return nil
-}
-
-// open opens clients, each of which begins with another node.
-func (s *series) open(ctx context.Context) (opened []bench.Store, err error) {
-	endpoints := s.target.endpoints()
-	for i := range instances {
-		ctx, cancel := context.WithTimeout(ctx, openTime)
-		i %= len(endpoints)
-		c, err := stores.Ringward(ctx, append(endpoints[i:len(endpoints):len(endpoints)], endpoints[:i]...), s.o.Patience)
-		cancel()
-		if err != nil {
-			for _, c := range opened {
-				_ = c.Close()
-			}
-			return nil, fmt.Errorf("opening a client: %w", err)
-		}
-		opened = append(opened, c)
-	}
-	return opened, nil
+	s.system, err = startOwn(ctx, s.o.clusterFor(s.suspectAfter, s.fault))
+	return err
 }
 
 // work lets the clients work while f runs.
-func (s *series) work(ctx context.Context, opened []bench.Store, f func()) (report *bench.Report, err error) {
+func (s *series) work(ctx context.Context, opened []bench.Parted, f func()) (report *bench.Report, err error) {
 	load := s.o.Load
 	stop := make(chan struct{})
 	load.Duration, load.Warmup, load.Stop, load.History = bench.MaxDuration, 0, stop, s.recorder
-	parts := len(opened[0].(bench.Parted).Parts())
+	parts := len(opened[0].Parts())
 	var first sync.Once
 	load.Observe = func(e bench.Ending) {
 		first.Do(func() {
@@ -128,7 +95,11 @@ func (s *series) work(ctx context.Context, opened []bench.Store, f func()) (repo
 	}
 	go func() {
 		defer close(s.ended)
-		report, err = bench.Run(ctx, load, opened)
+		all := make([]bench.Store, len(opened))
+		for i, o := range opened {
+			all[i] = o
+		}
+		report, err = bench.Run(ctx, load, all)
 	}()
 	select {
 	case <-s.begun:
@@ -168,7 +139,7 @@ func (s *series) judge(ctx context.Context, result *Series) error {
 	if _, err := s.awaitStrength(ctx, strongTime); err != nil && result.Unsettled == "" {
 		result.Unsettled = err.Error()
 	}
-	held, err := inspect.Survey(ctx, s.target.endpoints(), s.recorder.History().Keys(), s.recorder)
+	held, err := s.system.Survey(ctx, s.recorder.History().Keys(), s.recorder)
 	errs := []error{err}
 	h := s.recorder.History()
 	report := h.Check(s.o.CheckTime)
@@ -183,12 +154,7 @@ func (s *series) judge(ctx context.Context, result *Series) error {
 	if held != nil {
 		errs = append(errs, inspect.Missing(h, held), inspect.Miscounted(s.counts, s.before, held))
 	}
-	if s.cluster != nil {
-		for _, n := range s.cluster.Nodes() {
-			errs = append(errs, inspect.Complaints(n, nil))
-		}
-	}
-	broken := errors.Join(errs...)
+	broken := errors.Join(append(errs, s.system.Complaints())...)
 	if v.OK = broken == nil; v.OK {
 		return nil
 	}
@@ -198,12 +164,10 @@ func (s *series) judge(ctx context.Context, result *Series) error {
 
 // keep leaves the history, and the nodes' logs and data where they are this program's, to whoever wants to know what happened.
 func (s *series) keep(h *history.History, v *Verdict) (err error) {
-	if s.cluster == nil {
+	if v.Kept = s.system.Keep(); v.Kept == "" {
 		v.History.History, err = h.WriteTemp()
 		return err
 	}
-	s.cluster.Keep()
-	v.Kept = s.cluster.Dir()
 	v.History.History = filepath.Join(v.Kept, "history.jsonl")
 	return h.WriteFile(v.History.History)
 }

@@ -3,8 +3,6 @@ package failover
 import (
 	"slices"
 	"time"
-
-	"github.com/ringward/ringward/rpc/adminpb"
 )
 
 // Split is where a shard's pause went, in milliseconds that add up to it. A part that nobody knows is 0, and its time is in those that
@@ -29,7 +27,7 @@ const slack = time.Millisecond
 
 // without is the first decision since the fault whose members lack the node. It is nil where there is none; member is false where the shard had
 // lost the node already, by a decision that nobody had told of when the node was chosen.
-func without(all []*adminpb.Decision, node uint64, fault time.Time) (d *adminpb.Decision, member bool) {
+func without(all []*Decision, node uint64, fault time.Time) (d *Decision, member bool) {
 	member = true
 	for _, d := range all {
 		in := slices.Contains(d.GetConfiguration().GetMembers(), node)
@@ -44,7 +42,7 @@ func without(all []*adminpb.Decision, node uint64, fault time.Time) (d *adminpb.
 
 // newSplit divides the pause of a shard that ended by a decision, and says how long it was. Acks are the times since the fault at which writes were
 // acknowledged. It is nil where the decision ended no pause: writes were acknowledged almost until then, or never again.
-func newSplit(d *adminpb.Decision, fault time.Time, acks []time.Duration) (s *Split, again time.Duration) {
+func newSplit(d *Decision, fault time.Time, acks []time.Duration) (s *Split, again time.Duration) {
 	us := func(n uint64) time.Duration { return time.Duration(n) * time.Microsecond }
 	proposed := time.UnixMicro(int64(d.GetAtUs())).Sub(fault)
 	known := max(0, proposed-us(d.GetStoodUs()))

@@ -39,33 +39,33 @@ func look(ctx context.Context, endpoints []string) (*view, error) {
 	return v, nil
 }
 
-// shards is how many there are.
-func (v *view) shards() int { return len(v.genesis.GetSlices()) }
+// Parts is how many shards there are.
+func (v *view) Parts() int { return len(v.genesis.GetSlices()) }
 
 // shard is that at a place in the ring, which goes on from its end at its beginning.
 func (v *view) shard(place int) *kvpb.Configuration {
-	n := v.shards()
+	n := v.Parts()
 	return v.newest[v.genesis.GetSlices()[(place%n+n)%n].GetShard()]
 }
 
-// epochs is the sum of all shards' epochs: it grows by one with each reconfiguration.
-func (v *view) epochs() (sum int) {
+// Changes is the sum of all shards' epochs: it grows by one with each reconfiguration.
+func (v *view) Changes() (sum int) {
 	for _, c := range v.newest {
 		sum += int(c.GetEpoch())
 	}
 	return sum
 }
 
-// lacking says what keeps the ring from having every shard ACTIVE with as many members as it began with; nil: nothing.
-func (v *view) lacking() error {
-	return cluster.Inactive(v.shards(), len(v.genesis.GetInitial()[0].GetMembers()), v.statuses)
+// Lacking says what keeps the ring from having every shard ACTIVE with as many members as it began with; nil: nothing.
+func (v *view) Lacking() error {
+	return cluster.Inactive(v.Parts(), len(v.genesis.GetInitial()[0].GetMembers()), v.statuses)
 }
 
-// last says which shard would have no member without the node; nil: none.
-func (v *view) last(node uint64) error {
+// Last says which shard would have no member without the node; nil: none.
+func (v *view) Last(node uint64) error {
 	for id, c := range v.newest {
 		if m := c.GetMembers(); len(m) == 1 && m[0] == node {
-			return fmt.Errorf("shard %d has no member but %s in epoch %d", id, v.name(node), c.GetEpoch())
+			return fmt.Errorf("shard %d has no member but %s in epoch %d", id, v.Name(node), c.GetEpoch())
 		}
 	}
 	return nil
@@ -76,35 +76,36 @@ func (v *view) place(node uint64) int {
 	return slices.IndexFunc(v.statuses, func(s *adminpb.StatusResponse) bool { return s.GetIdentity().GetNode() == node })
 }
 
-// name is a node's for people.
-func (v *view) name(node uint64) string {
+// Name is a node's for people.
+func (v *view) Name(node uint64) string {
 	if i := v.place(node); i >= 0 && v.statuses[i].GetIdentity().GetName() != "" {
 		return v.statuses[i].GetIdentity().GetName()
 	}
 	return fmt.Sprintf("%016x", node)
 }
 
-// suspicions is how many there were since before, and how many of them were false, as far as the nodes that count them did not
+// Suspicions is how many there were since before, and how many of them were false, as far as the nodes that count them did not
 // restart meanwhile: those begin again at 0.
-func (v *view) suspicions(before *view) (all, wrong int) {
-	since := func(now, then *adminpb.StatusResponse, count func(*adminpb.StatusResponse) uint64) int {
-		if then.GetIdentity().GetBoot() != now.GetIdentity().GetBoot() {
+func (v *view) Suspicions(before State) (all, wrong int) {
+	then := before.(*view).statuses
+	since := func(now, old *adminpb.StatusResponse, count func(*adminpb.StatusResponse) uint64) int {
+		if old.GetIdentity().GetBoot() != now.GetIdentity().GetBoot() {
 			return int(count(now))
 		}
-		return int(count(now) - count(then))
+		return int(count(now) - count(old))
 	}
 	for i, now := range v.statuses {
 		if now == nil {
 			continue
 		}
-		all += since(now, before.statuses[i], (*adminpb.StatusResponse).GetSuspicions)
-		wrong += since(now, before.statuses[i], (*adminpb.StatusResponse).GetFalseSuspicions)
+		all += since(now, then[i], (*adminpb.StatusResponse).GetSuspicions)
+		wrong += since(now, then[i], (*adminpb.StatusResponse).GetFalseSuspicions)
 	}
 	return all, wrong
 }
 
-// find chooses the node that plays a part for the shard at a place in the ring.
-func (v *view) find(t Target, place int, rng *rand.Rand) (uint64, error) {
+// Find chooses the node that plays a part for the shard at a place in the ring.
+func (v *view) Find(t Target, place int, rng *rand.Rand) (uint64, error) {
 	members, sequencer := v.shard(place).GetMembers(), v.shard(place-1).GetMembers()
 	if len(members) == 0 || len(sequencer) == 0 {
 		return 0, fmt.Errorf("no node tells of shard %d or of the one that sequences it", place+1)
@@ -138,9 +139,12 @@ func (v *view) find(t Target, place int, rng *rand.Rand) (uint64, error) {
 	return all[rng.IntN(len(all))], nil
 }
 
-// role is a node's in a chain.
-func role(members []uint64, node uint64) Target {
+// Role is a node's in the chain of a shard.
+func (v *view) Role(place int, node uint64) Target {
+	members := v.shard(place).GetMembers()
 	switch slices.Index(members, node) {
+	case -1:
+		return ""
 	case 0:
 		return Head
 	case len(members) - 1:
@@ -148,6 +152,9 @@ func role(members []uint64, node uint64) Target {
 	}
 	return Middle
 }
+
+// PartID is the number of the shard at a place.
+func (v *view) PartID(place int) uint32 { return v.shard(place).GetShard() }
 
 // decisions are the last ones about a shard, as that node tells them which is furthest.
 func decisions(ctx context.Context, endpoints []string, shard uint32) (best []*adminpb.Decision) {

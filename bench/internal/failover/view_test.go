@@ -32,19 +32,19 @@ func TestFind(t *testing.T) {
 	}{
 		{Head, 0, 1}, {Middle, 0, 2}, {Tail, 0, 3}, {Sequencer, 0, 4}, {Sequencer, 1, 1}, {Both, 0, 1}, {Both, 1, 1}, {Tail, 1, 1},
 	} {
-		if got, err := v.find(test.target, test.place, nil); got != test.want || err != nil {
+		if got, err := v.Find(test.target, test.place, nil); got != test.want || err != nil {
 			t.Errorf("%s of shard %d is node %d, %v; want %d", test.target, test.place+1, got, err, test.want)
 		}
 	}
-	if _, err := ring(4, []uint64{1, 2}, []uint64{3, 4}).find(Both, 0, nil); err == nil || !strings.Contains(err.Error(), "fewer nodes or more replicas") {
+	if _, err := ring(4, []uint64{1, 2}, []uint64{3, 4}).Find(Both, 0, nil); err == nil || !strings.Contains(err.Error(), "fewer nodes or more replicas") {
 		t.Errorf("nobody is in both: error %v", err)
 	}
-	if _, err := ring(4, []uint64{1, 2}, nil).find(Head, 1, nil); err == nil || !strings.Contains(err.Error(), "no node tells of shard 2") {
+	if _, err := ring(4, []uint64{1, 2}, nil).Find(Head, 1, nil); err == nil || !strings.Contains(err.Error(), "no node tells of shard 2") {
 		t.Errorf("nobody tells of a shard: error %v", err)
 	}
 	hit := map[uint64]bool{}
 	for seed := range uint64(100) {
-		n, err := v.find(Random, 0, rand.New(rand.NewPCG(seed, 0)))
+		n, err := v.Find(Random, 0, rand.New(rand.NewPCG(seed, 0)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +53,8 @@ func TestFind(t *testing.T) {
 	if len(hit) != 5 {
 		t.Errorf("random nodes: %v, want all 5", hit)
 	}
-	for node, want := range map[uint64]Target{1: Head, 2: Middle, 3: Tail} {
-		if got := role([]uint64{1, 2, 3}, node); got != want {
+	for node, want := range map[uint64]Target{1: Head, 2: Middle, 3: Tail, 5: ""} {
+		if got := v.Role(0, node); got != want {
 			t.Errorf("node %d is %s, want %s", node, got, want)
 		}
 	}
@@ -62,14 +62,14 @@ func TestFind(t *testing.T) {
 
 func TestLast(t *testing.T) {
 	v := ring(3, []uint64{1, 2}, []uint64{3})
-	if err := v.last(3); err == nil || !strings.Contains(err.Error(), "shard 2 has no member but 0000000000000003 in epoch 2") {
+	if err := v.Last(3); err == nil || !strings.Contains(err.Error(), "shard 2 has no member but 0000000000000003 in epoch 2") {
 		t.Errorf("error %v", err)
 	}
-	if err := v.last(1); err != nil {
+	if err := v.Last(1); err != nil {
 		t.Error(err)
 	}
-	if v.epochs() != 3 {
-		t.Errorf("epochs %d", v.epochs())
+	if v.Changes() != 3 {
+		t.Errorf("epochs %d", v.Changes())
 	}
 }
 
@@ -82,11 +82,11 @@ func TestSuspicions(t *testing.T) {
 		s.Suspicions, s.FalseSuspicions = 13, 4
 	}
 	after.statuses[1].Identity.Boot = 2 // it counts from 0 again
-	if all, wrong := after.suspicions(before); all != 3+13+3 || wrong != 4+4+2 {
+	if all, wrong := after.Suspicions(before); all != 3+13+3 || wrong != 4+4+2 {
 		t.Errorf("%d suspicions, %d false", all, wrong)
 	}
 	after.statuses[0] = nil
-	if all, _ := after.suspicions(before); all != 13+3 {
+	if all, _ := after.Suspicions(before); all != 13+3 {
 		t.Errorf("%d suspicions, without the one that does not answer", all)
 	}
 }
