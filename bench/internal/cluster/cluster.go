@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/bench/internal/network"
+	"github.com/ringward/ringward/bench/internal/spawn"
 	"github.com/ringward/ringward/bench/internal/volume"
 )
 
@@ -88,8 +89,8 @@ type Cluster struct {
 	version string
 	nodes   []*Node
 	network *network.Network // nil unless asked for
-	spawner *spawner
-	guard   *guard // nil where the directory is kept
+	spawner *spawn.Spawner
+	guard   *spawn.Guard // nil where the directory is kept
 
 	stop    sync.Once
 	kept    atomic.Bool
@@ -110,7 +111,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 }
 
 func start(ctx context.Context, o Options) (*Cluster, error) {
-	c := &Cluster{options: o, spawner: newSpawner()}
+	c := &Cluster{options: o, spawner: spawn.New()}
 	err := c.bringUp(ctx)
 	if err == nil {
 		return c, nil
@@ -132,7 +133,7 @@ func (c *Cluster) bringUp(ctx context.Context) error {
 	}
 	c.version = strings.TrimSpace(version)
 	all := c.options.Nodes + c.options.Later
-	ports, err := freePorts(3 * all)
+	ports, err := FreePorts(3 * all)
 	if err != nil {
 		return err
 	}
@@ -222,7 +223,7 @@ func (c *Cluster) prepareDir() (err error) {
 		if c.dir, err = os.MkdirTemp("", "ringward-cluster-"); err != nil {
 			return err
 		}
-		if c.guard, err = newGuard(c.dir); err != nil {
+		if c.guard, err = spawn.NewGuard(c.dir); err != nil {
 			return errors.Join(err, os.Remove(c.dir))
 		}
 		return nil
@@ -249,7 +250,7 @@ func (c *Cluster) ringward(ctx context.Context, args ...string) (string, error) 
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = c.environment()
-	err := c.spawner.start(cmd)
+	err := c.spawner.Start(cmd)
 	if err == nil {
 		err = cmd.Wait()
 	}
@@ -317,7 +318,7 @@ func (c *Cluster) Stop() error {
 			all.Go(func() { errs[i] = n.Stop() })
 		}
 		all.Wait()
-		c.spawner.close()
+		c.spawner.Close()
 		if c.network != nil {
 			errs = append(errs, c.network.Close())
 		}
@@ -332,9 +333,9 @@ func (c *Cluster) Stop() error {
 		switch {
 		case c.options.Dir != "" || c.dir == "":
 		case c.kept.Load():
-			errs = append(errs, c.guard.release())
+			errs = append(errs, c.guard.Release())
 		default:
-			errs = append(errs, os.RemoveAll(c.dir), c.guard.dismiss())
+			errs = append(errs, os.RemoveAll(c.dir), c.guard.Dismiss())
 		}
 		c.stopped = errors.Join(errs...)
 	})

@@ -293,7 +293,7 @@ func TestOptionsValid(t *testing.T) {
 }
 
 func TestFreePortsAreFree(t *testing.T) {
-	ports, err := freePorts(30)
+	ports, err := FreePorts(30)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (n *Node) launch() error {
 	cmd := exec.Command(n.cluster.options.Ringward, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = n.cluster.environment()
-	if err := n.cluster.spawner.start(cmd); err != nil {
+	if err := n.cluster.spawner.Start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", n.Name, err)
 	}
 	p := &process{Process: cmd.Process, done: make(chan struct{})}

@@ -16,9 +16,9 @@ const (
 	highestPort = 29_999
 )
 
-// freePorts finds ports that nobody listens on, neither by TCP nor by UDP. Somebody else may take one before it
+// FreePorts finds ports that nobody listens on, neither by TCP nor by UDP. Somebody else may take one before it
 // is used; that is found out when the node cannot start.
-func freePorts(n int) ([]int, error) {
+func FreePorts(n int) ([]int, error) {
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(os.Getpid())))
 	span := highestPort - lowestPort + 1
 	begin := rng.IntN(span)

@@ -1,4 +1,4 @@
-package cluster
+package spawn
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// spawner starts processes that end with this program. The kernel ties a child's life to
+// Spawner starts processes that end with this program. The kernel ties a child's life to
 // the thread that made it, not to the process; so one thread makes all of them, and lives as
-// long as the cluster.
-type spawner struct {
+// long as the Spawner.
+type Spawner struct {
 	commands chan *exec.Cmd
 	started  chan error
 
@@ -19,8 +19,8 @@ type spawner struct {
 	closed bool
 }
 
-func newSpawner() *spawner {
-	s := &spawner{commands: make(chan *exec.Cmd), started: make(chan error)}
+func New() *Spawner {
+	s := &Spawner{commands: make(chan *exec.Cmd), started: make(chan error)}
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		for cmd := range s.commands {
@@ -30,21 +30,21 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start starts the command in a process group of its own, which no Ctrl-C reaches.
-func (s *spawner) start(cmd *exec.Cmd) error {
+// Start starts the command in a process group of its own, which no Ctrl-C reaches.
+func (s *Spawner) Start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("the cluster is stopped")
+		return errors.New("no process is started any more")
 	}
 	s.commands <- cmd
 	return <-s.started
 }
 
-// close ends the thread, and with it whatever it started and is still running.
-func (s *spawner) close() {
+// Close ends the thread, and with it whatever it started and is still running.
+func (s *Spawner) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

@@ -1,4 +1,4 @@
-package cluster
+package spawn
 
 import (
 	"fmt"
@@ -16,13 +16,13 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	sleep 0.1
 done`
 
-// guard is a process that removes a directory when this program is gone.
-type guard struct {
+// Guard is a process that removes a directory when this program is gone.
+type Guard struct {
 	cmd   *exec.Cmd
 	alive io.Closer
 }
 
-func newGuard(dir string) (*guard, error) {
+func NewGuard(dir string) (*Guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", watch, "ringward-cluster-guard", dir)
 	// Ctrl-C must not end it: its work begins then.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -33,19 +33,19 @@ func newGuard(dir string) (*guard, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("guard of %s: %w", dir, err)
 	}
-	return &guard{cmd: cmd, alive: alive}, nil
+	return &Guard{cmd: cmd, alive: alive}, nil
 }
 
-// dismiss makes the guard do its work, and waits for it.
-func (g *guard) dismiss() error {
+// Dismiss makes the guard do its work, and waits for it.
+func (g *Guard) Dismiss() error {
 	if err := g.alive.Close(); err != nil {
 		return err
 	}
 	return g.cmd.Wait()
 }
 
-// release lets the directory be.
-func (g *guard) release() error {
+// Release lets the directory be.
+func (g *Guard) Release() error {
 	if err := g.cmd.Process.Kill(); err != nil {
 		return err
 	}
