@@ -1,34 +1,41 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ringward/ringward/bench/internal/failover"
 )
 
 func (p *program) drawVerb() *cobra.Command {
-	return &cobra.Command{
+	var against []string
+	cmd := &cobra.Command{
 		Use:   "draw FILE",
 		Short: "Draw the page of a failover report again",
 		Long:  `Reads a report.json that failover wrote, and writes its page, as HTML, to standard output.`,
 		Args:  exactly("FILE"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			b, err := os.ReadFile(args[0])
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			r, err := failover.ReadReport(args[0])
 			if err != nil {
 				return err
 			}
-			var r failover.Report
-			if err := json.Unmarshal(b, &r); err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if r.Schema != failover.Schema {
-				return fmt.Errorf("%s: report of schema %d, want %d", args[0], r.Schema, failover.Schema)
+			if r.Against, err = readReports(against); err != nil {
+				return err
 			}
 			return r.WriteHTML(p.stdout)
 		},
 	}
+	cmd.Flags().StringSliceVar(&against, "against", nil, "report.json of other stores, to be drawn beside this one, separated by commas")
+	return cmd
+}
+
+// readReports reads several.
+func readReports(names []string) (all []*failover.Report, err error) {
+	for _, name := range names {
+		r, err := failover.ReadReport(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }

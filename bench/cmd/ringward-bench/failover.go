@@ -29,6 +29,7 @@ type failoverRequest struct {
 	faults   []string
 	targets  []string
 	out      string
+	against  []string
 	external failover.External
 }
 
@@ -93,6 +94,7 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 	f.DurationVar(&o.CheckTime, "check-timeout", 2*time.Minute, "patience with the check of one history: without a verdict by then it has failed")
 
 	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named failover-DATE-TIME)")
+	f.StringSliceVar(&r.against, "against", nil, "report.json of other stores, as bench/etcd writes it, to be drawn beside this one, separated by commas")
 	f.StringVar(&c.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
 	f.StringVar(&c.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
 	f.StringSliceVar(&r.external.Endpoints, "endpoints", nil, "addresses of any nodes of a running cluster, separated by commas: it is used, and none started")
@@ -177,6 +179,10 @@ func (r *failoverRequest) resolveTarget() error {
 
 // failover measures, and reports what was measured whatever ended it.
 func (p *program) failover(ctx context.Context, r *failoverRequest) error {
+	others, err := readReports(r.against)
+	if err != nil {
+		return err
+	}
 	if r.out == "" {
 		r.out = "failover-" + time.Now().Format("20060102-150405")
 	}
@@ -193,7 +199,7 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 	if len(report.Series) == 0 {
 		return errors.Join(err, bench.ErrStopped, os.Remove(r.out)) // which has nothing in it, or is another's
 	}
-	report.Command = p.command
+	report.Command, report.Against = p.command, others
 	err = errors.Join(err, report.WriteText(p.stdout),
 		writeFile(filepath.Join(r.out, "report.json"), func(w io.Writer) error { return json.NewEncoder(w).Encode(report) }),
 		writeFile(filepath.Join(r.out, "report.html"), report.WriteHTML))

@@ -13,23 +13,28 @@ type Bar struct {
 // The sizes of bars.
 const (
 	barHeight, barGap = 20, 9
-	roomLabel         = 118
-	roomTotal         = 96
+	roomLabel         = 16
+	roomTotal         = 22
 	// A part with enough room has the beginning of its series' name in it.
 	shortName, roomName = 3, 28
 )
 
+// letter is about how wide a letter is.
+const letter = 6.6
+
 // Bars draws stacked bars, which lie.
 func Bars(w float64, bars []Bar, series []string, title string) Chart {
 	var high float64
+	left, right := 0.0, 0.0
 	for _, b := range bars {
 		var sum float64
 		for _, p := range b.Parts {
 			sum += p
 		}
 		high = max(high, sum)
+		left, right = max(left, letter*float64(len(b.Label))), max(right, letter*float64(len(b.Total)))
 	}
-	f := Frame{Chart: Chart{W: w}, x: Linear(0, high), left: roomLabel, right: w - roomTotal, top: roomTop}
+	f := Frame{Chart: Chart{W: w}, x: Linear(0, high), left: roomLabel + left, right: w - roomTotal - right, top: roomTop}
 	f.bottom = f.top + float64(len(bars))*(barHeight+barGap)
 	f.H = f.bottom + roomBottom
 	for _, v := range f.x.ticks() {

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -237,6 +238,60 @@ func (r *Report) wholeCharts() (all []chart.Chart) {
 		f.Area(0, xs, ys)
 		f.Line(0, xs, ys, "")
 		all = append(all, f.Chart)
+	}
+	return all
+}
+
+// compared is the row that stands for a store: a head that fails, or whatever does where no head did.
+func (r *Report) compared(f Fault, timeout float64) *Row {
+	var found *Row
+	for i := range r.Summary {
+		row := &r.Summary[i]
+		if row.Fault == f && row.SuspectAfter == timeout && row.Last != nil && (row.Target == Head || row.Target == "" && found == nil) {
+			found = row
+		}
+	}
+	return found
+}
+
+// againstCharts are the pauses of all stores beside each other, for each fault that others were measured with too.
+func (r *Report) againstCharts() (all []chart.Chart) {
+	stores := append([]*Report{r}, r.Against...)
+	var names []string
+	for _, s := range stores {
+		names = append(names, s.Target.Store)
+	}
+	for _, f := range r.faults() {
+		type entry struct {
+			median float64
+			bar    chart.Bar
+		}
+		var entries []entry
+		others := 0
+		for i, s := range stores {
+			for _, timeout := range s.timeouts() {
+				row := s.compared(f, timeout)
+				if row == nil {
+					continue
+				}
+				others += min(i, 1)
+				b := chart.Bar{Label: fmt.Sprintf("%s %s", s.Target.Store, ms(timeout)), Parts: make([]float64, len(stores)), Tips: make([]string, len(stores))}
+				b.Total = fmt.Sprintf("%s, worst %s", ms(row.Last.Median), ms(row.Last.Worst))
+				b.Parts[i], b.Tips[i] = row.Last.Median, fmt.Sprintf("%s %s: %s of %d", s.Timeout, ms(timeout), b.Total, row.Last.Count)
+				entries = append(entries, entry{row.Last.Median, b})
+			}
+		}
+		if others == 0 {
+			continue
+		}
+		slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.median, b.median) })
+		var bars []chart.Bar
+		for _, e := range entries {
+			bars = append(bars, e.bar)
+		}
+		c := chart.Bars(wide, bars, names, "ms, median")
+		c.Title = fmt.Sprintf("%s of the head, or of the leader", f)
+		all = append(all, c)
 	}
 	return all
 }

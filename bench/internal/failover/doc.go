@@ -49,7 +49,7 @@
 //	schema       1
 //	command      the command line, as a list
 //	started, seconds, interrupted
-//	build, machine, target, setting
+//	build, machine, target, setting, timeout_setting (what suspect_after_ms is called there)
 //	ok           every series' verdict is
 //	series       a list: fault, suspect_after_ms, seconds, per_second, reconfigurations, suspicions, false_suspicions, errors,
 //	             latency_calm_us and latency_faulty_us, quantiles_calm and quantiles_faulty (share, us), baseline_gap_ms (count, median,

@@ -29,6 +29,7 @@ type page struct {
 	Cost     []chart.Chart
 	Latency  []chart.Chart
 	Whole    []chart.Chart
+	Beside   []chart.Chart
 	Rows     []Row
 	Baseline []*Series
 	Busy     int // per cent
@@ -41,7 +42,7 @@ type tile struct{ Figure, What string }
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"ms": ms, "median": func(s *Spread) string { m, _ := both(s); return m }, "worst": func(s *Spread) string { _, w := both(s); return w },
-		"failures": failures, "percent": func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) },
+		"failures": failures, "join": func(words []string) string { return strings.Join(words, " ") }, "percent": func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) },
 	}).Parse(chart.Template + reportTemplate)
 	if err != nil {
 		return err
@@ -54,6 +55,7 @@ func (r *Report) page() *page {
 		Report: r, Style: template.CSS(chart.Style), // which is this program's own
 		Command: strings.Join(r.Command, " "), Rows: r.Summary, Busy: int(100 * r.busy()),
 		Pause: r.pauseChart(), Parts: r.partsCharts(), Around: r.aroundCharts(), Cost: r.costCharts(), Latency: r.latencyCharts(), Whole: r.wholeCharts(),
+		Beside: r.againstCharts(),
 	}
 	for _, s := range r.Series {
 		p.Faulted += len(s.Rounds)

@@ -82,9 +82,9 @@ func parse[T ~string](what, name string, all []T) (T, error) {
 type Options struct {
 	// Cluster is what to start. SuspectAfter, Links and SlowDisks are set for each series.
 	Cluster cluster.Options
-	// Start, if set, starts another store instead, called Store in reports.
-	Start func(ctx context.Context, timeout time.Duration) (System, error)
-	Store string
+	// Start, if set, starts another store instead, called Store in reports, and its timeout TimeoutName.
+	Start              func(ctx context.Context, timeout time.Duration) (System, error)
+	Store, TimeoutName string
 	// External, if set, is a running cluster, which is used instead.
 	External *External
 

@@ -3,6 +3,9 @@ package failover
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -23,10 +26,30 @@ type Report struct {
 	Build       bench.Build   `json:"build"`
 	Machine     bench.Machine `json:"machine"`
 	Target      bench.Target  `json:"target"`
-	Setting     bench.Setting `json:"setting"`
-	OK          bool          `json:"ok"` // every verdict is
-	Series      []*Series     `json:"series"`
-	Summary     []Row         `json:"summary"`
+	// Timeout is what the store calls the timeout of which suspect_after_ms tells, as "suspect-after".
+	Timeout string        `json:"timeout_setting"`
+	Setting bench.Setting `json:"setting"`
+	OK      bool          `json:"ok"` // every verdict is
+	Series  []*Series     `json:"series"`
+	Summary []Row         `json:"summary"`
+	// Against are reports of other stores, to be drawn beside this one; they are files of their own.
+	Against []*Report `json:"-"`
+}
+
+// ReadReport reads a report.json.
+func ReadReport(name string) (*Report, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var r Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("%s: report of schema %d, want %d", name, r.Schema, Schema)
+	}
+	return &r, nil
 }
 
 // Series is one cluster with one timeout, to which one kind of fault happened, or none.

@@ -28,7 +28,7 @@ func sample() *Report {
 	check := func() Verdict {
 		return Verdict{OK: true, History: &bench.Check{Verdict: "linearizable", Calls: 1234567}}
 	}
-	r := &Report{Schema: Schema, Command: []string{"ringward-bench", "failover"}}
+	r := &Report{Schema: Schema, Timeout: "suspect-after", Target: bench.Target{Store: "ringward"}, Command: []string{"ringward-bench", "failover"}}
 	for _, timeout := range []float64{5, 100} {
 		r.Series = append(r.Series,
 			&Series{Fault: none, SuspectAfter: timeout, Seconds: 30, PerSecond: 900, FalseSuspicions: 7, Baseline: spread([]float64{1, 2}),
@@ -83,6 +83,27 @@ func TestJSON(t *testing.T) {
 	}
 	if !reflect.DeepEqual(&got, r) {
 		t.Errorf("read %+v\nwritten %+v", got, *r)
+	}
+}
+
+// TestAgainst: other stores' pauses stand beside ours, the shortest first, with the commands of both.
+func TestAgainst(t *testing.T) {
+	ours, theirs := sample(), sample()
+	theirs.Target.Store, theirs.Timeout, theirs.Command = "other", "election-timeout", []string{"their", "command"}
+	theirs.Summary[0].Last = &Spread{Count: 20, Median: 25, Worst: 70}
+	ours.Against = []*Report{theirs}
+	var b strings.Builder
+	if err := ours.WriteHTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	at := strings.Index(page, "Against others")
+	if at < 0 {
+		t.Fatal("the page has nothing about others")
+	}
+	first, second := strings.Index(page[at:], ">other 5ms<"), strings.Index(page[at:], ">ringward 5ms<")
+	if first < 0 || second < first || !strings.Contains(page, "25ms, worst 70ms") || !strings.Contains(page, "their command") {
+		t.Errorf("other at %d, ours at %d in\n%s", first, second, page[at:])
 	}
 }
 

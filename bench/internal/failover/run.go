@@ -17,7 +17,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Valid(); err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: cmp.Or(o.Store, "ringward")}}
+	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: cmp.Or(o.Store, "ringward")}, Timeout: cmp.Or(o.TimeoutName, "suspect-after")}
 	err := r.run(ctx, &o)
 	r.Seconds = time.Since(r.Started).Seconds()
 	r.Interrupted = o.stopped() || ctx.Err() != nil

@@ -59,7 +59,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		b.WriteString("interrupted: what was measured by then follows\n")
 	}
 	b.WriteString("\nwithout a fault\n")
-	t := newTable(&b, "suspect-after", "ops/s", "p50", "p99", "reconfigurations", "false suspicions", "longest gap: median", "worst", "windows", "errors")
+	t := newTable(&b, r.Timeout, "ops/s", "p50", "p99", "reconfigurations", "false suspicions", "longest gap: median", "worst", "windows", "errors")
 	for _, s := range r.Series {
 		if s.Fault != none {
 			continue
@@ -75,7 +75,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	t.flush()
 	b.WriteString("\npause: from the fault until every affected shard acknowledged a write again, and where it went (medians)\n")
-	t = newTable(&b, "fault", "suspect-after", "target", "rounds", "median", "worst", "detection", "decision", "wedge", "activation", "resume",
+	t = newTable(&b, "fault", r.Timeout, "target", "rounds", "median", "worst", "detection", "decision", "wedge", "activation", "resume",
 		"reconfigurations", "false suspicions", "errors")
 	for _, row := range r.Summary {
 		target := string(row.Target)
@@ -98,7 +98,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	b.WriteString("\nchecks\n")
-	t = newTable(&b, "suspect-after", "faults", "calls", "unknown outcome", "history", "verdict")
+	t = newTable(&b, r.Timeout, "faults", "calls", "unknown outcome", "history", "verdict")
 	for _, s := range r.Series {
 		verdict, c := "ok", s.Verdict.History
 		if !s.Verdict.OK {

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/inspect"
+	"github.com/ringward/ringward/bench/internal/spawn"
+)
+
+const (
+	// minHeartbeat is etcd's shortest sensible heartbeat interval.
+	minHeartbeat = 10 * time.Millisecond
+	// startTime is patience with a cluster that starts, askTime with one server that is asked how it fares.
+	startTime, askTime = time.Minute, 2 * time.Second
+	startPoll          = 50 * time.Millisecond
+	// instances is how many clients the workers share, as with Ringward.
+	instances = 3
+)
+
+// servers is an etcd cluster of real processes on this machine.
+type servers struct {
+	version string
+	dir     string
+	kept    bool
+	spawner *spawn.Spawner
+	guard   *spawn.Guard
+	all     []*server
+}
+
+// server is one of them, running or not.
+type server struct {
+	name, endpoint, log string
+	args                []string
+	admin               *clientv3.Client
+
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+}
+
+// start starts so many servers, and returns when they have a leader.
+func start(ctx context.Context, etcd, version string, n int, election time.Duration) (_ *servers, err error) {
+	s := &servers{version: version, spawner: spawn.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if s.dir, err = os.MkdirTemp("", "ringward-etcd-"); err != nil {
+		return nil, err
+	}
+	if s.guard, err = spawn.NewGuard(s.dir); err != nil {
+		return nil, errors.Join(err, os.Remove(s.dir))
+	}
+	ports, err := cluster.FreePorts(2 * n)
+	if err != nil {
+		return nil, err
+	}
+	url := func(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", ports[i]) }
+	var members []string
+	for i := range n {
+		members = append(members, fmt.Sprintf("etcd-%d=%s", i+1, url(2*i+1)))
+	}
+	heartbeat := max(election/10, minHeartbeat)
+	for i := range n {
+		name := fmt.Sprintf("etcd-%d", i+1)
+		v := &server{name: name, endpoint: strings.TrimPrefix(url(2*i), "http://"), log: filepath.Join(s.dir, name+".log")}
+		v.args = []string{etcd, "--name", name, "--data-dir", filepath.Join(s.dir, name), "--log-level", "warn",
+			"--listen-client-urls", url(2 * i), "--advertise-client-urls", url(2 * i), "--listen-peer-urls", url(2*i + 1), "--initial-advertise-peer-urls", url(2*i + 1),
+			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-token", s.dir,
+			"--heartbeat-interval", fmt.Sprint(heartbeat.Milliseconds()), "--election-timeout", fmt.Sprint(election.Milliseconds())}
+		if v.admin, err = clientv3.New(clientv3.Config{Endpoints: []string{v.endpoint}, Logger: zap.NewNop()}); err != nil {
+			return nil, err
+		}
+		s.all = append(s.all, v)
+		if err := s.launch(v); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("etcd has no leader within %v", startTime))
+	defer cancel()
+	for {
+		state, _ := s.Look(ctx)
+		if state != nil && state.Lacking() == nil {
+			return s, nil
+		}
+		select {
+		case <-time.After(startPoll):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// launch starts a server's process, from its data where it has some.
+func (s *servers) launch(v *server) error {
+	log, err := os.OpenFile(v.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has its own
+	v.cmd = exec.Command(v.args[0], v.args[1:]...)
+	v.cmd.Stdout, v.cmd.Stderr = log, log
+	if err := s.spawner.Start(v.cmd); err != nil {
+		return err
+	}
+	done, cmd := make(chan struct{}), v.cmd
+	v.done = done
+	go func() {
+		_ = cmd.Wait() // it is killed in the end, or told to stop
+		close(done)
+	}()
+	return nil
+}
+
+// Version is what etcd says of itself.
+func (s *servers) Version() string { return s.version }
+
+// Open opens clients, each of which knows all servers.
+func (s *servers) Open(_ context.Context, patience time.Duration) (opened []bench.Parted, err error) {
+	for i := range instances {
+		endpoints := s.endpoints()
+		i %= len(endpoints)
+		c, err := open(slices.Concat(endpoints[i:], endpoints[:i]), patience)
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, c)
+	}
+	return opened, nil
+}
+
+func (s *servers) endpoints() (all []string) {
+	for _, v := range s.all {
+		all = append(all, v.endpoint)
+	}
+	return all
+}
+
+// Inflict kills or pauses a server. Healing starts it again from its data, or lets it go on.
+func (s *servers) Inflict(_ context.Context, f failover.Fault, _ failover.State, node uint64) (heal func(context.Context) error, err error) {
+	v := s.all[node]
+	switch f {
+	case failover.Kill:
+		err = v.cmd.Process.Kill()
+		<-v.done
+		return func(context.Context) error { return s.launch(v) }, err
+	case failover.Pause:
+		return func(context.Context) error { return v.cmd.Process.Signal(syscall.SIGCONT) }, v.cmd.Process.Signal(syscall.SIGSTOP)
+	}
+	return func(context.Context) error { return nil }, fmt.Errorf("%s: want kill or pause", f)
+}
+
+// Told is nothing: etcd keeps no record of its elections.
+func (s *servers) Told(context.Context, failover.State, uint64, time.Time, map[int]failover.Outcome) map[int]failover.Outcome {
+	return nil
+}
+
+// Survey reads every key at every server.
+func (s *servers) Survey(ctx context.Context, keys []string, r *history.Recorder) (map[string]inspect.Found, error) {
+	var first map[string]inspect.Found
+	var errs []error
+	for _, v := range s.all {
+		held := map[string]inspect.Found{}
+		one, err := open([]string{v.endpoint}, inspect.CallTime)
+		if err != nil {
+			return nil, err
+		}
+		recorded := bench.Record(one, r.Client())
+		for _, key := range keys {
+			value, version, err := recorded.Get(ctx, key)
+			if f := bench.FailureOf(err); f != "" && f != bench.NotFound {
+				return nil, errors.Join(fmt.Errorf("reading %s at %s: %w", key, v.name, err), one.Close())
+			}
+			held[key] = inspect.Found{Value: value, Version: version}
+			if a := first[key]; first != nil && (a.Version != version || string(a.Value) != string(value)) {
+				errs = append(errs, fmt.Errorf("%s: %s answers version %d, and %s version %d", key, s.all[0].name, a.Version, v.name, version))
+			}
+		}
+		if first == nil {
+			first = held
+		}
+		errs = append(errs, one.Close())
+	}
+	return first, errors.Join(errs...)
+}
+
+// Complaints are none: etcd logs as an error what a lost server is to it.
+func (s *servers) Complaints() error { return nil }
+
+// Keep leaves logs and data where they are.
+func (s *servers) Keep() string {
+	s.kept = true
+	return s.dir
+}
+
+// Stop ends the servers, and removes what they wrote.
+func (s *servers) Stop() error {
+	var errs []error
+	for _, v := range s.all {
+		if v.done != nil {
+			_ = v.cmd.Process.Signal(syscall.SIGCONT) // it may be paused, or gone
+			_ = v.cmd.Process.Kill()
+			<-v.done
+		}
+		errs = append(errs, v.admin.Close())
+	}
+	s.spawner.Close()
+	switch {
+	case s.guard == nil:
+	case s.kept:
+		errs = append(errs, s.guard.Release())
+	default:
+		errs = append(errs, os.RemoveAll(s.dir), s.guard.Dismiss())
+	}
+	return errors.Join(errs...)
+}
+
+// state is what all servers say: nothing where one does not answer.
+type state struct {
+	servers []*server
+	said    []*clientv3.StatusResponse
+}
+
+// Look asks all servers.
+func (s *servers) Look(ctx context.Context) (failover.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	st := &state{s.all, make([]*clientv3.StatusResponse, len(s.all))}
+	var all sync.WaitGroup
+	for i, v := range s.all {
+		all.Go(func() { st.said[i], _ = v.admin.Status(ctx, v.endpoint) })
+	}
+	all.Wait()
+	if st.leader() < 0 {
+		return nil, errors.New("no server says that it leads")
+	}
+	return st, nil
+}
+
+// leader is the server that says so of itself in the highest term; -1: none does.
+func (s *state) leader() int {
+	at, term := -1, uint64(0)
+	for i, r := range s.said {
+		if r != nil && r.Leader != 0 && r.Leader == r.Header.MemberId && r.RaftTerm > term {
+			at, term = i, r.RaftTerm
+		}
+	}
+	return at
+}
+
+func (s *state) Parts() int              { return 1 }
+func (s *state) PartID(int) uint32       { return 1 }
+func (s *state) Name(node uint64) string { return s.servers[node].name }
+func (s *state) Last(uint64) error       { return nil }
+
+// Suspicions are not told by etcd.
+func (s *state) Suspicions(failover.State) (all, wrong int) { return 0, 0 }
+
+// Find takes the leader for the head, and a follower for the tail.
+func (s *state) Find(t failover.Target, _ int, rng *rand.Rand) (uint64, error) {
+	leader := s.leader()
+	switch t {
+	case failover.Head:
+		return uint64(leader), nil
+	case failover.Tail:
+		return uint64((leader + 1 + rng.IntN(len(s.servers)-1)) % len(s.servers)), nil
+	case failover.Random:
+		return rng.Uint64N(uint64(len(s.servers))), nil
+	}
+	return 0, fmt.Errorf("target %s: etcd has a head, its leader, and tails, its followers", t)
+}
+
+// Role is that of a server.
+func (s *state) Role(_ int, node uint64) failover.Target {
+	if int(node) == s.leader() {
+		return failover.Head
+	}
+	return failover.Tail
+}
+
+// Lacking says which server does not answer, or follows somebody else.
+func (s *state) Lacking() error {
+	leader := s.said[s.leader()].Header.MemberId
+	for i, r := range s.said {
+		if r == nil {
+			return fmt.Errorf("%s does not answer", s.servers[i].name)
+		}
+		if r.Leader != leader {
+			return fmt.Errorf("%s follows %x, and not %x", s.servers[i].name, r.Leader, leader)
+		}
+	}
+	return nil
+}
+
+// Changes is the highest term.
+func (s *state) Changes() int { return int(s.said[s.leader()].RaftTerm) }
