@@ -15,7 +15,7 @@ const (
 	barHeight, barGap = 20, 9
 	roomLabel         = 16
 	roomTotal         = 22
-	// A part with enough room has the beginning of its series' name in it.
+	// A part with enough room has its series' name in it, or the beginning of that.
 	shortName, roomName = 3, 28
 )
 
@@ -50,8 +50,12 @@ func Bars(w float64, bars []Bar, series []string, title string) Chart {
 			if p > 0 {
 				box := Box{X: f.X(from), Y: y, W: f.X(from+p) - f.X(from), H: barHeight, Class: class("part", j), Tip: b.Tips[j]}
 				f.Boxes = append(f.Boxes, box)
-				if short := series[j][:min(len(series[j]), shortName)]; box.W >= roomName {
-					f.Texts = append(f.Texts, Text{X: box.X + box.W/2, Y: y + barHeight/2 + 4, S: short, Class: "inside middle"})
+				name := series[j]
+				if box.W < letter*float64(len(name))+8 {
+					name = name[:min(len(name), shortName)]
+				}
+				if box.W >= roomName {
+					f.Texts = append(f.Texts, Text{X: box.X + box.W/2, Y: y + barHeight/2 + 4, S: name, Class: "inside middle"})
 				}
 			}
 			from += p
