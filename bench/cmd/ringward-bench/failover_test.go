@@ -157,6 +157,11 @@ func failoverElsewhere(t *testing.T, ringward string) {
 	if m.code != exitOK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 2 {
 		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
+	bad := runFailover(t, "never", "--endpoints", c.Endpoints()[1], "--suspect-after", "50ms", "--faults", "kill", "--targets", "head", "--rounds", "1",
+		"--inject", "echo no such luck; exit 3", "--heal", "true")
+	if bad.code != exitError || !strings.Contains(bad.stderr, "no such luck") || len(bad.report.Series) != 2 {
+		t.Errorf("a fault that cannot be inflicted: exit code %d, %s", bad.code, bad.stderr)
+	}
 	b, err := os.ReadFile(asked)
 	if lines := strings.Split(strings.TrimSpace(string(b)), "\n"); err != nil || len(lines) != 4 || !strings.HasPrefix(lines[0], "inject kill node-") ||
 		!strings.Contains(lines[0], " 127.0.0.1:") || !strings.HasPrefix(lines[1], "heal node-") {

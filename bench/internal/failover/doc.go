@@ -57,6 +57,6 @@
 //	             rounds   a list: fault, target, shard, node, offset_seconds, at, window_ms, affected, first_ms, last_ms, gap_ms,
 //	                      reconfigurations, suspicions, false_suspicions, errors, heal_ms, throughput (per 10 ms)
 //	             verdict  ok, history, broken, kept
-//	summary      a list, for each fault, timeout and target, and for all targets together: rounds, silent, and as count,
+//	summary      a list, for each fault, timeout and target, and for all targets together: rounds, silent, missed, and as count,
 //	             median and worst: first_ms, last_ms, gap_ms, detection_ms, decision_ms, wedge_ms, activation_ms, resume_ms
 package failover

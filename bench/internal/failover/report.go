@@ -119,6 +119,7 @@ type Row struct {
 	Target       Target  `json:"target"` // empty: all of them
 	Rounds       int     `json:"rounds"`
 	Silent       int     `json:"silent"` // rounds at whose end some affected shard had not acknowledged a write again
+	Missed       int     `json:"missed"` // rounds whose node was a member of no shard any more when the fault came
 	First        *Spread `json:"first_ms,omitempty"`
 	Last         *Spread `json:"last_ms,omitempty"` // the pause: until all affected shards served again
 	Gap          *Spread `json:"gap_ms,omitempty"`
@@ -152,6 +153,10 @@ func newRow(s *Series, target Target) Row {
 		row.FalseSuspicions += r.FalseSuspicions
 		for f, n := range r.Errors {
 			row.Errors[f] += n
+		}
+		if len(r.Affected) == 0 {
+			row.Missed++
+			continue
 		}
 		gap = append(gap, r.Gap)
 		if r.First != nil {

@@ -56,6 +56,10 @@ func TestSummary(t *testing.T) {
 	if all.Target != "" || all.Rounds != 4 || *all.Last != (Spread{3, 40, 60}) || all.Reconfigurations != 16 || all.Errors[bench.Unavailable] != 4 {
 		t.Errorf("all: %+v", all)
 	}
+	r.Series[3].Rounds[2] = Round{Fault: Kill, Target: Tail}
+	if row := newRow(r.Series[3], Tail); row.Missed != 1 || row.Silent != 0 || row.Last.Count != 1 || row.Gap.Count != 1 {
+		t.Errorf("a round that hit nobody: %+v", row)
+	}
 	r.Series[3].Verdict.OK = false
 	if r.summarize(); r.OK {
 		t.Error("one series is broken, and the report is ok")

@@ -131,7 +131,7 @@ func (s *series) choose(ctx context.Context, t Target, number int) (v State, par
 			return v, part, victim, nil
 		}
 		if time.Since(begin) > healTime {
-			return nil, 0, 0, fmt.Errorf("no fault for %v, since the ring could take none: %w", healTime, err)
+			return nil, 0, 0, unsettledError{fmt.Errorf("no fault for %v, since the ring could take none: %w", healTime, err)}
 		}
 		if !s.rest(ctx, healPoll) {
 			return nil, 0, 0, nil

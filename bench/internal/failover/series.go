@@ -49,17 +49,14 @@ func (s *series) run(ctx context.Context) (result *Series, err error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.work(ctx, opened, func() {
-		if err := s.measure(ctx, result); err != nil {
-			result.Unsettled = err.Error()
-		}
-	})
+	var failed error
+	report, err := s.work(ctx, opened, func() { failed = s.measure(ctx, result) })
 	if err != nil || ctx.Err() != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	result.Load, result.Driver = report, &report.Driver
 	s.sum(ctx, result, before)
-	return result, s.judge(ctx, result)
+	return result, errors.Join(failed, s.judge(ctx, result))
 }
 
 // begin finds the cluster, or starts it.
@@ -114,7 +111,10 @@ func (s *series) work(ctx context.Context, opened []bench.Parted, f func()) (rep
 	return report, err
 }
 
-// measure carries out the rounds, or lets nothing happen. An error says why it did not go on.
+// unsettledError is that the ring could take no fault for long.
+type unsettledError struct{ error }
+
+// measure carries out the rounds, or lets nothing happen. An error is of a fault that could not be inflicted or undone.
 func (s *series) measure(ctx context.Context, result *Series) error {
 	if s.fault == none {
 		s.rest(ctx, s.o.Calm)
@@ -123,6 +123,10 @@ func (s *series) measure(ctx context.Context, result *Series) error {
 	for n := range s.o.Rounds {
 		for _, t := range s.o.Targets {
 			r, err := s.round(ctx, s.fault, t, n)
+			if unsettled, ok := errors.AsType[unsettledError](err); ok {
+				result.Unsettled = unsettled.Error()
+				return nil
+			}
 			if err != nil || r == nil {
 				return err
 			}

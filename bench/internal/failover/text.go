@@ -14,6 +14,9 @@ import (
 
 // String is one line about a round.
 func (r *Round) String() string {
+	if len(r.Affected) == 0 {
+		return fmt.Sprintf("  %s %s of shard %d, %s: it had just been dropped by all its shards", r.Fault, r.Target, r.Shard, r.Node)
+	}
 	last := "not again"
 	if r.Last != nil {
 		last = ms(*r.Last)
@@ -92,9 +95,13 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	t.flush()
 	for _, row := range r.Summary {
+		if row.Missed > 0 && row.Target == "" {
+			fmt.Fprintf(&b, "%s at %s %s: in %d of %d rounds the node had just been dropped by all its shards; they are in no median\n",
+				row.Fault, r.Timeout, ms(row.SuspectAfter), row.Missed, row.Rounds)
+		}
 		if row.Silent > 0 && row.Target == "" {
-			fmt.Fprintf(&b, "%s at suspect-after %s: in %d of %d rounds a shard had not served again at the end; they are in no median\n",
-				row.Fault, ms(row.SuspectAfter), row.Silent, row.Rounds)
+			fmt.Fprintf(&b, "%s at %s %s: in %d of %d rounds a shard had not served again at the end; they are in no median\n",
+				row.Fault, r.Timeout, ms(row.SuspectAfter), row.Silent, row.Rounds)
 		}
 	}
 	b.WriteString("\nchecks\n")
