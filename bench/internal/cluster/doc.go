@@ -17,7 +17,7 @@
 //	err = c.Nodes()[2].Start(ctx) // again, from its data
 //
 // Where it was asked for, the links between the nodes can be cut ([Cluster.Network]) and the nodes' disks filled
-// ([Node.Disk]). Package faults draws on all of that.
+// ([Node.Disk]) or made slow ([Node.SlowDisk]). Package faults draws on all of that.
 //
 // Each node has a directory with its data and its log, three ports on loopback, which it keeps through
 // restarts, and a name: node-1 and so on.

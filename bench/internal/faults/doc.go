@@ -11,4 +11,6 @@
 //
 // Run carries out one thing at a time, and undoes everything before it returns, whatever happens: nodes run, none is
 // paused, no link is cut, no disk is full.
+//
+// Who measures what follows each fault inflicts them one at a time, at moments and on nodes of his own choice, with a [Hand].
 package faults
