@@ -41,7 +41,7 @@ type tile struct{ Figure, What string }
 // WriteHTML writes the report as one page that needs nothing else.
 func (r *Report) WriteHTML(w io.Writer) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"ms": ms, "median": func(s *Spread) string { m, _ := both(s); return m }, "worst": func(s *Spread) string { _, w := both(s); return w },
+		"ms": ms, "us": func(v int64) string { return ms(float64(v) / 1000) }, "median": func(s *Spread) string { m, _ := both(s); return m }, "worst": func(s *Spread) string { _, w := both(s); return w },
 		"failures": failures, "join": func(words []string) string { return strings.Join(words, " ") }, "percent": func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) },
 	}).Parse(chart.Template + reportTemplate)
 	if err != nil {
