@@ -94,6 +94,9 @@ func failoverKill(t *testing.T, ringward string) {
 	if len(m.report.Summary) != 2 || m.report.Summary[0].Target != failover.Head || m.report.Summary[1].Last.Count != 1 {
 		t.Errorf("summary %+v", m.report.Summary)
 	}
+	if !strings.Contains(m.stderr, "this takes about 20s") {
+		t.Errorf("no estimate:\n%s", m.stderr)
+	}
 	if !strings.Contains(m.stdout, "linearizable") || !strings.Contains(m.page, "Every check passed") || !strings.Contains(m.page, "the command") {
 		t.Errorf("text:\n%s\npage:\n%s", m.stdout, m.page)
 	}

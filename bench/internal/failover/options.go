@@ -157,3 +157,15 @@ func (o *Options) clusterFor(suspectAfter time.Duration, f Fault) cluster.Option
 	c.Settings = append(slices.Clone(c.Settings), "--regrow-after", (2 * window(suspectAfter)).String())
 	return c
 }
+
+// What Estimate takes for granted on a machine that is not too busy: a cluster's start and its check, and healing.
+const usualStart, usualHeal = 8 * time.Second, time.Second
+
+// Estimate is about how long it takes.
+func (o *Options) Estimate() (d time.Duration) {
+	for _, t := range o.Timeouts {
+		rounds := time.Duration(o.Rounds * len(o.Targets) * len(o.Faults))
+		d += o.Calm + time.Duration(1+len(o.Faults))*usualStart + rounds*(settleTime+settleMore/2+window(t)+usualHeal)
+	}
+	return d.Round(10 * time.Second)
+}
