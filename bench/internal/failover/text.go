@@ -17,11 +17,11 @@ func (r *Round) String() string {
 	if len(r.Affected) == 0 {
 		return fmt.Sprintf("  %s %s of shard %d, %s: it had just been dropped by all its shards", r.Fault, r.Target, r.Shard, r.Node)
 	}
-	last := "not again"
+	served := "not all served again"
 	if r.Last != nil {
-		last = ms(*r.Last)
+		served = "all served again after " + ms(*r.Last)
 	}
-	text := fmt.Sprintf("  %s %s of shard %d, %s: all served again after %s, longest gap %s", r.Fault, r.Target, r.Shard, r.Node, last, ms(r.Gap))
+	text := fmt.Sprintf("  %s %s of shard %d, %s: %s, longest gap %s", r.Fault, r.Target, r.Shard, r.Node, served, ms(r.Gap))
 	if r.Last != nil {
 		if p := r.slowest().Split; p != nil {
 			text += fmt.Sprintf(" (%s + %s + %s + %s + %s)", ms(p.Detection), ms(p.Decision), ms(p.Wedge), ms(p.Activation), ms(p.Resume))
