@@ -10,4 +10,7 @@
 //	ringward-bench failover --against bench/etcd/etcd/report.json
 //
 // The last command draws both into one chart.
+//
+// A paused server (faults pause) is another matter than a killed one: etcd's client goes on to send it every third call, and each waits for its whole --timeout. With
+// the default soon all clients wait, and what is measured is them, whatever the servers have elected; a --timeout of 200ms or so lets them ask again.
 package main

@@ -37,16 +37,20 @@ func run() error {
 		clients  = flag.Int("clients", 64, "clients, each of which does one operation at a time")
 		workload = flag.String("workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
 		rate     = flag.Float64("rate", 0, "operations a second; 0: as fast as the clients can")
+		patience = flag.Duration("timeout", 10*time.Second, "patience of one operation")
 		out      = flag.String("out", "etcd-report", "directory for report.json")
 	)
 	flag.Parse()
+	if *patience <= 0 {
+		return fmt.Errorf("--timeout %v: want more than 0s", *patience)
+	}
 	version, err := exec.Command(*etcd, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("--etcd %s: %w", *etcd, err)
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
 	o := failover.Options{
-		Store: "etcd", TimeoutName: "election-timeout", Rounds: *rounds, Calm: *calm, Patience: 10 * time.Second, CheckTime: 2 * time.Minute,
+		Store: "etcd", TimeoutName: "election-timeout", Rounds: *rounds, Calm: *calm, Patience: *patience, CheckTime: 2 * time.Minute,
 		Load: bench.Options{Clients: *clients, Records: 1000, ValueSize: 100, Rate: *rate, Seed: 1},
 		Tell: func(line string) { fmt.Fprintln(os.Stderr, line) },
 	}
