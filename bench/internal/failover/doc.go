@@ -37,7 +37,7 @@
 //
 // A shard's first write after the fault is known by the nodes' decision: it is the first one acknowledged after the new configuration was
 // in force. Where no decision without the node ended the pause, it is the end of the shard's first gap that is at least half as
-// long as its longest. Detection, decision, wedge and
+// long as its longest; if the shard had served for longer than it stood then, the pause is that gap alone, which may well be the machine's. Detection, decision, wedge and
 // activation are by the nodes' clocks, which on one machine are the driver's. On other machines (endpoints) they are left out.
 //
 // # The report

@@ -57,8 +57,8 @@ type Affected struct {
 	Shard uint32 `json:"shard"`
 	Role  Target `json:"role"` // of the node in it
 	// Again is when a write was acknowledged again: the first one after a decision without the node was in force, where the nodes
-	// tell of one that ended the pause; else the end of the first gap at least half
-	// as long as the longest. Absent: not by the end of the round.
+	// tell of one that ended the pause; else the end of the first gap at least half as long as the longest, or how long
+	// that was if the shard had served for longer than it stood. Absent: not by the end of the round.
 	Again *float64 `json:"again_ms,omitempty"`
 	// Gap is the longest time in the window in which no write was acknowledged.
 	Gap   float64 `json:"gap_ms"`
@@ -147,10 +147,10 @@ func (s *series) affected(r *Round, before State, victim uint64, at time.Duratio
 			continue
 		}
 		a := Affected{Shard: before.PartID(part), Role: role}
-		gap, end, open := s.timeline.gap(part, at, at+window(s.suspectAfter))
+		gap, pause, open := s.timeline.gap(part, at, at+window(s.suspectAfter))
 		a.Gap = sinceMS(gap)
 		if !open {
-			a.Again = new(sinceMS(end - at))
+			a.Again = new(sinceMS(pause))
 		}
 		if d := told[part].Decision; d != nil {
 			acks := s.timeline.written(part, at)

@@ -115,8 +115,10 @@ func (t *timeline) written(shard int, from time.Duration) []time.Duration {
 }
 
 // gap is the longest time in which no write of a shard was acknowledged, of those that touch from..to. What it was before from
-// does not count. End is when the first one ended that was at least half as long: a shard may stand still several times. Open: that had not ended by now.
-func (t *timeline) gap(shard int, from, to time.Duration) (length, end time.Duration, open bool) {
+// does not count. Pause is for how long the shard was without service: until the first gap ended that was at least half as long, since a shard may stand still
+// several times. It counts from the beginning, unless the shard served for longer than it stood: such a gap is as long as it is, and that it was late
+// would make a pause of what is the machine's. Open: that gap had not ended by now.
+func (t *timeline) gap(shard int, from, to time.Duration) (length, pause time.Duration, open bool) {
 	ends := append(t.written(shard, from), t.now())
 	begins := append([]time.Duration{from}, ends[:len(ends)-1]...)
 	for i, at := range ends {
@@ -125,11 +127,16 @@ func (t *timeline) gap(shard int, from, to time.Duration) (length, end time.Dura
 		}
 	}
 	for i, at := range ends {
-		if 2*(at-begins[i]) >= length {
-			return length, at, i == len(ends)-1
+		stood := at - begins[i]
+		if 2*stood < length {
+			continue
 		}
+		if open = i == len(ends)-1; 2*stood < at-from {
+			return length, stood, open
+		}
+		return length, at - from, open
 	}
-	return length, from, false
+	return length, 0, false
 }
 
 // throughput is successes in each bucket of from..to.

@@ -26,20 +26,28 @@ func TestGap(t *testing.T) {
 	// Clients note what they saw a little out of order.
 	line := seen(1, 9, 10, 12, 40, 41, 45, 43, 90, 200)
 	for _, test := range []struct {
-		name                      string
-		from, to, length, endedAt int
+		name                    string
+		from, to, length, pause int
 	}{
-		{"the longest", 41, 50, 45, 90},
-		{"what was before does not count", 30, 42, 10, 40},
+		{"the longest", 41, 50, 45, 49},
+		{"what was before does not count", 30, 42, 10, 10},
 		{"a gap that begins in it counts to its end", 0, 91, 110, 200},
-		{"a shorter one before it is passed over", 20, 91, 110, 200},
-		{"half as long is enough", 11, 60, 45, 40},
+		{"a shorter one before it is passed over", 20, 91, 110, 180},
+		{"half as long is enough", 11, 60, 45, 29},
 		{"one that begins behind it does not", 0, 44, 28, 40},
 	} {
-		length, end, open := line.gap(0, time.Duration(test.from)*millisecond, time.Duration(test.to)*millisecond)
-		if length != time.Duration(test.length)*millisecond || end != time.Duration(test.endedAt)*millisecond || open {
-			t.Errorf("%s: gap of %v to %v, open %v; want %dms to %dms", test.name, length, end, open, test.length, test.endedAt)
+		length, pause, open := line.gap(0, time.Duration(test.from)*millisecond, time.Duration(test.to)*millisecond)
+		if length != time.Duration(test.length)*millisecond || pause != time.Duration(test.pause)*millisecond || open {
+			t.Errorf("%s: gap of %v, pause of %v, open %v; want %dms, %dms", test.name, length, pause, open, test.length, test.pause)
 		}
+	}
+	// Nothing is hit, and a busy machine holds the shard up 900ms later.
+	var acks []int
+	for at := 10; at <= 900; at += 10 {
+		acks = append(acks, at)
+	}
+	if length, pause, open := seen(append(acks, 940, 950, 1100)...).gap(0, 0, 945*millisecond); length != 40*millisecond || pause != length || open {
+		t.Errorf("a gap long after the fault: %v, pause of %v, open %v; want 40ms for both", length, pause, open)
 	}
 	if length, _, open := line.gap(0, 150*millisecond, 300*millisecond); !open || length < time.Minute {
 		t.Errorf("no write after 200ms: gap of %v, open %v", length, open)
