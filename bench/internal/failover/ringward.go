@@ -26,7 +26,13 @@ type Decision = adminpb.Decision
 // ringward is a cluster of Ringward, wherever it runs.
 type ringward struct{ endpoints []string }
 
-func (r *ringward) Look(ctx context.Context) (State, error) { return look(ctx, r.endpoints) }
+func (r *ringward) Look(ctx context.Context) (State, error) {
+	v, err := look(ctx, r.endpoints)
+	if err != nil {
+		return nil, err // and no State that is a nil view
+	}
+	return v, nil
+}
 
 // Open opens clients, each of which begins with another node.
 func (r *ringward) Open(ctx context.Context, patience time.Duration) (opened []bench.Parted, err error) {

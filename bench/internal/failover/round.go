@@ -98,8 +98,11 @@ func (s *series) round(ctx context.Context, f Fault, t Target, number int) (*Rou
 	// They are remembered for a while only.
 	told := s.system.Told(ctx, before, victim, r.At, nil)
 	after, err := s.awaitStrength(ctx, strongTime)
-	if !whole || after == nil {
-		return nil, err
+	switch {
+	case !whole || ctx.Err() != nil:
+		return nil, nil
+	case after == nil:
+		return nil, unsettledError{err}
 	}
 	if err == nil {
 		r.Heal = new(sinceMS(time.Since(healed)))
@@ -164,10 +167,15 @@ func (s *series) affected(r *Round, before State, victim uint64, at time.Duratio
 		r.Affected = append(r.Affected, a)
 		r.Gap = max(r.Gap, a.Gap)
 	}
+	r.span()
+}
+
+// span finds out when the first and the last affected shard served again.
+func (r *Round) span() {
+	all := true
 	for _, a := range r.Affected {
-		if a.Again == nil {
-			r.Last = nil
-			return
+		if all = all && a.Again != nil; a.Again == nil {
+			continue
 		}
 		if r.First == nil || *a.Again < *r.First {
 			r.First = a.Again
@@ -175,6 +183,9 @@ func (s *series) affected(r *Round, before State, victim uint64, at time.Duratio
 		if r.Last == nil || *a.Again > *r.Last {
 			r.Last = a.Again
 		}
+	}
+	if !all {
+		r.Last = nil
 	}
 }
 
@@ -202,11 +213,13 @@ func (s *series) rest(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// awaitStrength waits until every shard is as strong as it began, for a while; an error says what was missing. There is a view
-// unless the measurement was stopped.
+// awaitStrength waits until every shard is as strong as it began, for a while; an error says what was missing. The view is the last one there was;
+// nil: nobody answered at all, or the measurement was stopped.
 func (s *series) awaitStrength(ctx context.Context, patience time.Duration) (v State, err error) {
 	for begin := time.Now(); ; {
-		if v, err = s.system.Look(ctx); err == nil {
+		now, lookErr := s.system.Look(ctx)
+		if err = lookErr; err == nil {
+			v = now
 			err = v.Lacking()
 		}
 		switch {

@@ -104,8 +104,16 @@ func (v *view) Suspicions(before State) (all, wrong int) {
 	return all, wrong
 }
 
-// Find chooses the node that plays a part for the shard at a place in the ring.
+// Find chooses the node that plays a part for the shard at a place in the ring. It is one that answered: nobody else knows where it is.
 func (v *view) Find(t Target, place int, rng *rand.Rand) (uint64, error) {
+	node, err := v.find(t, place, rng)
+	if err == nil && v.place(node) < 0 {
+		return 0, fmt.Errorf("%s of shard %d: %s does not answer", t, place+1, v.Name(node))
+	}
+	return node, err
+}
+
+func (v *view) find(t Target, place int, rng *rand.Rand) (uint64, error) {
 	members, sequencer := v.shard(place).GetMembers(), v.shard(place-1).GetMembers()
 	if len(members) == 0 || len(sequencer) == 0 {
 		return 0, fmt.Errorf("no node tells of shard %d or of the one that sequences it", place+1)

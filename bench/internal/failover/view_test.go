@@ -42,6 +42,11 @@ func TestFind(t *testing.T) {
 	if _, err := ring(4, []uint64{1, 2}, nil).Find(Head, 1, nil); err == nil || !strings.Contains(err.Error(), "no node tells of shard 2") {
 		t.Errorf("nobody tells of a shard: error %v", err)
 	}
+	v.statuses[3] = nil
+	if _, err := v.Find(Sequencer, 0, nil); err == nil || !strings.Contains(err.Error(), "sequencer of shard 1: 0000000000000004 does not answer") {
+		t.Errorf("a node that nobody reaches: error %v", err)
+	}
+	v = ring(5, []uint64{1, 2, 3}, []uint64{4, 5, 1})
 	hit := map[uint64]bool{}
 	for seed := range uint64(100) {
 		n, err := v.Find(Random, 0, rand.New(rand.NewPCG(seed, 0)))
