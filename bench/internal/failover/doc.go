@@ -14,7 +14,8 @@
 // members as it began with. Each round is about another shard.
 //
 // Kills, pauses and slow disks happen to nodes that reach each other directly. Where links are cut, a proxy lies between
-// the nodes (package network); it makes every message a little slower.
+// the nodes (package network); it makes every message a little slower. Where disks are slow, every file of a node is reached through this program (package
+// volume), before and after the fault as well: compare timeouts there, not with other series.
 //
 // Beside the load there are a few clients that raise counters, and for each shard a probe: a client that writes to it again 2ms after each answer. So a
 // pause is seen to its end whatever the load asks for.
@@ -37,8 +38,9 @@
 //
 // A shard's first write after the fault is known by the nodes' decision: it is the first one acknowledged after the new configuration was
 // in force. Where no decision without the node ended the pause, it is the end of the shard's first gap that is at least half as
-// long as its longest; if the shard had served for longer than it stood then, the pause is that gap alone, which may well be the machine's. Detection, decision, wedge and
-// activation are by the nodes' clocks, which on one machine are the driver's. On other machines (endpoints) they are left out.
+// long as its longest; if the shard had served for longer than it stood then, the pause is that gap alone, which may well be the
+// machine's. Detection, decision, wedge and activation are by the nodes' clocks, which on one machine are the driver's. On other machines
+// (endpoints) they are left out, and a pause begins when the command that inflicts the fault does: what that takes is in it.
 //
 // # The report
 //

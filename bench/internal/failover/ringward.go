@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ringward/ringward/bench"
@@ -140,13 +141,18 @@ func (e *external) Inflict(ctx context.Context, f Fault, s State, node uint64) (
 	return heal, shell(ctx, "inject", e.External.Inject, env)
 }
 
-// shell carries out one of the user's commands.
+// shellTime is how long what a command left in the background may hold its output.
+const shellTime = 5 * time.Second
+
+// shell carries out one of the user's commands. Ctrl-C does not reach it: what it does to a node must be done, or undone, as a whole.
 func shell(ctx context.Context, flag, command string, env []string) error {
 	if command == "" {
 		return nil
 	}
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = shellTime
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("--%s %q: %w: %s", flag, command, err, out)
 	}
