@@ -108,7 +108,10 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 func (r *failoverRequest) resolve() (err error) {
 	o := &r.options
 	o.Timeouts = r.timeouts
-	if len(r.faults) != 1 || r.faults[0] != "none" {
+	if len(r.faults) == 0 {
+		return usagef("--faults: want at least one, or none by that name")
+	}
+	if !slices.Equal(r.faults, []string{"none"}) {
 		for _, name := range r.faults {
 			f, err := failover.ParseFault(name)
 			if err != nil {

@@ -179,7 +179,10 @@ func failoverElsewhere(t *testing.T, ringward string) {
 
 func TestFailoverRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"--faults flood":            `--faults "flood": want some of kill, pause, partition, oneway, slow-disk, reset`,
+		"--faults flood": `--faults "flood": want some of kill, pause, partition, oneway, slow-disk, reset`,
+		"--faults=":      "--faults: want at least one, or none by that name",
+		"--endpoints a:1 --faults none --suspect-after=-5s": "--suspect-after -5s: want 1ms to 1m0s",
+		"--endpoints a:1 --faults none --suspect-after 0s":  "--suspect-after 0s: want 1ms to 1m0s",
 		"--targets nobody":          `--targets "nobody": want some of head, middle, tail, sequencer, both, random`,
 		"--targets middle":          "--targets middle: chains of 2 have no middle: want replicas of 3 or more",
 		"--rounds 0":                "--rounds 0: want 1 to",

@@ -134,7 +134,7 @@ func (o *Options) Valid() error {
 		if o.Start != nil {
 			continue
 		}
-		if c := o.clusterFor(t, none); o.External == nil && t <= 0 || t > MaxSuspect {
+		if c := o.clusterFor(t, none); t <= 0 || t > MaxSuspect {
 			return fmt.Errorf("suspect-after %v: want 1ms to %v", t, MaxSuspect)
 		} else if err := c.Valid(); o.External == nil && err != nil {
 			return err
