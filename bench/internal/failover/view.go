@@ -95,7 +95,7 @@ func (v *view) Suspicions(before State) (all, wrong int) {
 		return int(count(now) - count(old))
 	}
 	for i, now := range v.statuses {
-		if now == nil {
+		if now == nil || then[i] == nil { // what it counted before nobody knows
 			continue
 		}
 		all += since(now, then[i], (*adminpb.StatusResponse).GetSuspicions)

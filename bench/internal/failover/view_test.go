@@ -94,4 +94,8 @@ func TestSuspicions(t *testing.T) {
 	if all, _ := after.Suspicions(before); all != 13+3 {
 		t.Errorf("%d suspicions, without the one that does not answer", all)
 	}
+	before.statuses[1] = nil
+	if all, _ := after.Suspicions(before); all != 3 {
+		t.Errorf("%d suspicions, without the one that did not answer before", all)
+	}
 }
