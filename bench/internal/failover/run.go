@@ -40,7 +40,7 @@ func (r *Report) run(ctx context.Context, o *Options) error {
 				return nil
 			}
 			s := &series{o: o, suspectAfter: timeout, fault: f}
-			o.Tell(fmt.Sprintf("suspect-after %v, faults: %s", timeout, f))
+			o.Tell(fmt.Sprintf("%s %v, faults: %s", r.Timeout, timeout, f))
 			result, err := s.run(ctx)
 			if result != nil {
 				r.Series = append(r.Series, result)
@@ -54,7 +54,7 @@ func (r *Report) run(ctx context.Context, o *Options) error {
 			case o.stopped() && result == nil:
 				return nil
 			case err != nil:
-				return fmt.Errorf("suspect-after %v, faults %s: %w", timeout, f, err)
+				return fmt.Errorf("%s %v, faults %s: %w", r.Timeout, timeout, f, err)
 			case !result.Verdict.OK:
 				return nil
 			}

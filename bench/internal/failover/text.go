@@ -119,10 +119,10 @@ func (r *Report) WriteText(w io.Writer) error {
 	t.flush()
 	for _, s := range r.Series {
 		if s.Unsettled != "" {
-			fmt.Fprintf(&b, "\nsuspect-after %s, faults %s: %s\n", ms(s.SuspectAfter), s.Fault, s.Unsettled)
+			fmt.Fprintf(&b, "\n%s %s, faults %s: %s\n", r.Timeout, ms(s.SuspectAfter), s.Fault, s.Unsettled)
 		}
 		if !s.Verdict.OK {
-			fmt.Fprintf(&b, "\nsuspect-after %s, faults %s: %s\n", ms(s.SuspectAfter), s.Fault, s.Verdict.Broken)
+			fmt.Fprintf(&b, "\n%s %s, faults %s: %s\n", r.Timeout, ms(s.SuspectAfter), s.Fault, s.Verdict.Broken)
 			if s.Verdict.Kept != "" {
 				fmt.Fprintf(&b, "logs and data are kept in %s\n", s.Verdict.Kept)
 			}
