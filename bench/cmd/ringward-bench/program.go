@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
 		case len(args) > len(names):
-			return usagef("%q: one argument too many: want %s", args[len(names)], strings.Join(append([]string{"no more than"}, names...), " "))
+			return usagef("%q: one argument too many: want %s", args[len(names)], cmp.Or(strings.Join(names, " "), "flags only"))
 		case len(args) < len(names):
 			return usagef("%s is missing", names[len(args)])
 		}
