@@ -81,9 +81,9 @@ func ringward(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Fprintln(lives, strings.Join(args, " "))
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
+	fmt.Fprintln(lives, strings.Join(args, " ")) // from here on it may be told to end
 	<-end
 	fmt.Fprintln(lives, "ended well")
 	return 0
