@@ -113,6 +113,9 @@ func (r *failoverRequest) resolve() (err error) {
 	}
 	if !slices.Equal(r.faults, []string{"none"}) {
 		for _, name := range r.faults {
+			if name == "none" {
+				return usagef("--faults %s: none stands alone: without a fault it is measured in any case", strings.Join(r.faults, ","))
+			}
 			f, err := failover.ParseFault(name)
 			if err != nil {
 				return usagef("--%w", err)

@@ -179,8 +179,12 @@ func failoverElsewhere(t *testing.T, ringward string) {
 
 func TestFailoverRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"--faults flood": `--faults "flood": want some of kill, pause, partition, oneway, slow-disk, reset`,
-		"--faults=":      "--faults: want at least one, or none by that name",
+		"--faults flood":           `--faults "flood": want some of kill, pause, partition, oneway, slow-disk, reset`,
+		"--faults none,kill":       "--faults none,kill: none stands alone",
+		"--faults kill,pause,kill": "--faults kill: want it once",
+		"--suspect-after 5ms,5ms":  "--suspect-after 5ms: want it once",
+		"--targets both":           "--targets both: 5 nodes are enough for a shard of 2 and its sequencer to share none: want nodes of 3 or fewer",
+		"--faults=":                "--faults: want at least one, or none by that name",
 		"--endpoints a:1 --faults none --suspect-after=-5s": "--suspect-after -5s: want 1ms to 1m0s",
 		"--endpoints a:1 --faults none --suspect-after 0s":  "--suspect-after 0s: want 1ms to 1m0s",
 		"--targets nobody":          `--targets "nobody": want some of head, middle, tail, sequencer, both, random`,

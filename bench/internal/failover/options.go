@@ -2,6 +2,7 @@ package failover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,6 +130,12 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("targets: want at least one, or no faults")
 	case o.Start == nil && o.External == nil && slices.Contains(o.Targets, Middle) && o.Cluster.Replicas < minReplica:
 		return fmt.Errorf("targets %s: chains of %d have no middle: want replicas of %d or more", Middle, o.Cluster.Replicas, minReplica)
+	case o.Start == nil && o.External == nil && slices.Contains(o.Targets, Both) && o.Cluster.Nodes >= 2*o.Cluster.Replicas:
+		return fmt.Errorf("targets %s: %d nodes are enough for a shard of %d and its sequencer to share none: want nodes of %d or fewer",
+			Both, o.Cluster.Nodes, o.Cluster.Replicas, 2*o.Cluster.Replicas-1)
+	}
+	if err := errors.Join(once("suspect-after", o.Timeouts), once("faults", o.Faults), once("targets", o.Targets)); err != nil {
+		return err
 	}
 	for _, t := range o.Timeouts {
 		if o.Start != nil {
@@ -143,6 +150,16 @@ func (o *Options) Valid() error {
 	load := o.Load
 	load.Duration, load.History = bench.MaxDuration, history.NewRecorder(false) // which asks for values that differ
 	return load.Valid()
+}
+
+// once reports what is asked for twice: it would be counted as one, and take twice as long.
+func once[T comparable](what string, all []T) error {
+	for i, x := range all {
+		if slices.Contains(all[:i], x) {
+			return fmt.Errorf("%s %v: want it once", what, x)
+		}
+	}
+	return nil
 }
 
 // window is how long a fault lasts, and what follows it is measured: long enough for silence to be noticed and acted on several
