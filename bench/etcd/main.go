@@ -2,20 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 func main() {
@@ -38,7 +37,7 @@ func run() error {
 		workload = flag.String("workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
 		rate     = flag.Float64("rate", 0, "operations a second; 0: as fast as the clients can")
 		patience = flag.Duration("timeout", 10*time.Second, "patience of one operation")
-		out      = flag.String("out", "etcd-report", "directory for report.json")
+		out      = flag.String("out", "etcd-report", "directory for the report")
 	)
 	flag.Parse()
 	if *patience <= 0 {
@@ -77,14 +76,7 @@ func run() error {
 		return err
 	}
 	report.Command = append([]string{"bench/etcd"}, os.Args[1:]...)
-	if err := errors.Join(err, report.WriteText(os.Stdout), os.MkdirAll(*out, 0o755)); err != nil {
-		return err
-	}
-	b, err := json.Marshal(report)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(*out, "report.json"), b, 0o644); err != nil {
+	if err := errors.Join(err, report.WriteText(os.Stdout), page.Write(*out, report)); err != nil {
 		return err
 	}
 	if !report.OK {

@@ -3,12 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/page"
 	"github.com/ringward/ringward/bench/internal/volume"
 )
 
@@ -56,7 +54,7 @@ gaps there are anyway.
 All calls go into a history, which must be linearizable; every acknowledged write must be there, counters exact, all nodes of one mind,
 every shard healed. The exit code is 1 otherwise, and history and logs are kept. --sabotage shows that this can fail.
 
---out gets report.json and report.html, which needs nothing else to be looked at. With --endpoints the cluster is one that runs already: --inject and
+--out gets report.json, report.txt, report.html, which needs nothing else to be looked at, and its charts as SVG. With --endpoints the cluster is one that runs already: --inject and
 --heal are commands that find in their environment RINGWARD_FAULT, RINGWARD_NODE, RINGWARD_NODE_ID and RINGWARD_ADDRESS.`,
 		Args: exactly(),
 	}
@@ -209,23 +207,17 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 		return cmp.Or(err, bench.ErrStopped)
 	}
 	report.Command, report.Against = p.command, others
-	err = errors.Join(err, report.WriteText(p.stdout),
-		writeFile(filepath.Join(r.out, "report.json"), func(w io.Writer) error { return json.NewEncoder(w).Encode(report) }),
-		writeFile(filepath.Join(r.out, "report.html"), report.WriteHTML))
+	return p.publish(r.out, report, report.OK, err)
+}
+
+// publish shows a report and writes it into a directory. An error is one that the measurement ended with, or that a check failed.
+func (p *program) publish(dir string, r page.Report, ok bool, err error) error {
+	err = errors.Join(err, r.WriteText(p.stdout), page.Write(dir, r))
 	if err == nil {
-		fmt.Fprintf(p.stdout, "\nreport in %s\n", r.out)
+		fmt.Fprintf(p.stdout, "\nreport in %s\n", dir)
 	}
-	if err == nil && !report.OK {
+	if err == nil && !ok {
 		err = reported{errors.New("a check failed")}
 	}
 	return err
-}
-
-// writeFile writes a file that it makes or replaces.
-func writeFile(name string, write func(io.Writer) error) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ringward/ringward/bench/internal/chart"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // Sizes of drawings: over the whole page, and two beside each other.
@@ -46,7 +47,7 @@ func (r *Report) pauseChart() *chart.Chart {
 		}
 		f.Line(i, xs, ys, "")
 		for _, row := range rows {
-			tip := fmt.Sprintf("%s at suspect-after %s: median %s, worst %s of %d", row.Fault, ms(row.SuspectAfter), ms(row.Last.Median), ms(row.Last.Worst), row.Last.Count)
+			tip := fmt.Sprintf("%s at suspect-after %s: median %s, worst %s of %d", row.Fault, page.MS(row.SuspectAfter), page.MS(row.Last.Median), page.MS(row.Last.Worst), row.Last.Count)
 			f.Mark(i, row.SuspectAfter, row.Last.Worst, true, tip)
 			f.Mark(i, row.SuspectAfter, row.Last.Median, false, tip)
 		}
@@ -83,14 +84,14 @@ func (r *Report) partsCharts() (all []chart.Chart) {
 			if n == 0 {
 				continue
 			}
-			b := chart.Bar{Label: ms(s.SuspectAfter)}
+			b := chart.Bar{Label: page.MS(s.SuspectAfter)}
 			total := 0.0
 			for j, sum := range sums {
 				b.Parts = append(b.Parts, sum/n)
-				b.Tips = append(b.Tips, fmt.Sprintf("%s: %s on average of %.0f rounds", parts[j], ms(sum/n), n))
+				b.Tips = append(b.Tips, fmt.Sprintf("%s: %s on average of %.0f rounds", parts[j], page.MS(sum/n), n))
 				total += sum / n
 			}
-			b.Total = ms(total)
+			b.Total = page.MS(total)
 			bars = append(bars, b)
 		}
 		if len(bars) > 0 {
@@ -126,7 +127,7 @@ func (r *Report) aroundCharts() (all []chart.Chart) {
 						at = append(at, float64(round.Throughput[i])*perSecond)
 					}
 				}
-				l.xs, l.ys = append(l.xs, sinceMS(bucketTime)*float64(i)-sinceMS(beforeTime)), append(l.ys, spread(at).Median)
+				l.xs, l.ys = append(l.xs, sinceMS(bucketTime)*float64(i)-sinceMS(beforeTime)), append(l.ys, page.NewSpread(at).Median)
 			}
 			high, end = max(high, slices.Max(l.ys)), min(end, l.xs[len(l.xs)-1])
 			lines = append(lines, l)
@@ -139,7 +140,7 @@ func (r *Report) aroundCharts() (all []chart.Chart) {
 			for n > 0 && l.xs[n-1] > end {
 				n--
 			}
-			label := fmt.Sprintf("suspect-after %s", ms(timeouts[l.timeout]))
+			label := fmt.Sprintf("suspect-after %s", page.MS(timeouts[l.timeout]))
 			f.Line(l.timeout, l.xs[:n], l.ys[:n], label)
 			f.KeyLine(l.timeout, fmt.Sprintf("%s, %d rounds", label, l.rounds))
 		}
@@ -165,7 +166,7 @@ func (r *Report) costCharts() []chart.Chart {
 		f.Title = title
 		f.Line(0, xs, ys, "")
 		for i := range xs {
-			f.Mark(0, xs[i], ys[i], false, fmt.Sprintf("suspect-after %s: %.0f %s", ms(xs[i]), ys[i], unit))
+			f.Mark(0, xs[i], ys[i], false, fmt.Sprintf("suspect-after %s: %.0f %s", page.MS(xs[i]), ys[i], unit))
 		}
 		return f.Chart
 	}
@@ -186,7 +187,7 @@ func (r *Report) latencyCharts() (all []chart.Chart) {
 	faults := r.faults()
 	for _, timeout := range r.timeouts() {
 		f := chart.NewFrame(narrow, narrowHigh, chart.Log(1, 1e4), chart.Log(low, high), "slowest one of so many operations", "latency, ms")
-		f.Title = "suspect-after " + ms(timeout)
+		f.Title = "suspect-after " + page.MS(timeout)
 		draw := func(series int, quantiles []Quantile, label string) {
 			var xs, ys []float64
 			for _, q := range quantiles {
@@ -231,7 +232,7 @@ func (r *Report) wholeCharts() (all []chart.Chart) {
 			xs, ys = append(xs, float64(i)*step), append(ys, float64(sum)/(step*float64(per)))
 		}
 		f := chart.NewFrame(wide, stripHigh, chart.Span(0, xs[len(xs)-1]), chart.Linear(0, slices.Max(ys)), "s", "ops/s")
-		f.Title = fmt.Sprintf("suspect-after %s, faults: %s", ms(s.SuspectAfter), s.Fault)
+		f.Title = fmt.Sprintf("suspect-after %s, faults: %s", page.MS(s.SuspectAfter), s.Fault)
 		for _, round := range s.Rounds {
 			f.Upright(round.Offset, "")
 		}
@@ -275,9 +276,9 @@ func (r *Report) againstCharts() (all []chart.Chart) {
 					continue
 				}
 				others += min(i, 1)
-				b := chart.Bar{Label: fmt.Sprintf("%s %s", s.Target.Store, ms(timeout)), Parts: make([]float64, len(stores)), Tips: make([]string, len(stores))}
-				b.Total = fmt.Sprintf("%s, worst %s", ms(row.Last.Median), ms(row.Last.Worst))
-				b.Parts[i], b.Tips[i] = row.Last.Median, fmt.Sprintf("%s %s: %s of %d", s.Timeout, ms(timeout), b.Total, row.Last.Count)
+				b := chart.Bar{Label: fmt.Sprintf("%s %s", s.Target.Store, page.MS(timeout)), Parts: make([]float64, len(stores)), Tips: make([]string, len(stores))}
+				b.Total = fmt.Sprintf("%s, worst %s", page.MS(row.Last.Median), page.MS(row.Last.Worst))
+				b.Parts[i], b.Tips[i] = row.Last.Median, fmt.Sprintf("%s %s: %s of %d", s.Timeout, page.MS(timeout), b.Total, row.Last.Count)
 				entries = append(entries, entry{row.Last.Median, b})
 			}
 		}

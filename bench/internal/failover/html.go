@@ -3,26 +3,25 @@ package failover
 import (
 	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/ringward/ringward/bench/internal/chart"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 //go:embed report.tmpl
 var reportTemplate string
 
-// page is what the template shows.
-type page struct {
+// content is what the template shows.
+type content struct {
 	*Report
-	Style    template.CSS
 	Command  string
 	Faulted  int // rounds
 	Calls    int
 	Unknown  int
-	Tiles    []tile
+	Tiles    []page.Tile
 	Pause    *chart.Chart
 	Parts    []chart.Chart
 	Around   []chart.Chart
@@ -35,25 +34,22 @@ type page struct {
 	Busy     int // per cent
 }
 
-// tile is one figure in large type.
-type tile struct{ Figure, What string }
-
 // WriteHTML writes the report as one page that needs nothing else.
-func (r *Report) WriteHTML(w io.Writer) error {
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"ms": ms, "us": func(v int64) string { return ms(float64(v) / 1000) }, "median": func(s *Spread) string { m, _ := both(s); return m }, "worst": func(s *Spread) string { _, w := both(s); return w },
-		"failures": failures, "join": func(words []string) string { return strings.Join(words, " ") }, "percent": func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) },
-	}).Parse(chart.Template + reportTemplate)
-	if err != nil {
-		return err
+func (r *Report) WriteHTML(w io.Writer) error { return page.WriteHTML(w, reportTemplate, r.content()) }
+
+// Drawings are the charts of the page.
+func (r *Report) Drawings() (all []page.Drawing) {
+	c := r.content()
+	if c.Pause != nil {
+		all = page.Drawings("pause", *c.Pause)
 	}
-	return t.Execute(w, r.page())
+	return slices.Concat(all, page.Drawings("parts", c.Parts...), page.Drawings("against", c.Beside...), page.Drawings("around", c.Around...),
+		page.Drawings("cost", c.Cost...), page.Drawings("latency", c.Latency...), page.Drawings("whole", c.Whole...))
 }
 
-func (r *Report) page() *page {
-	p := &page{
-		Report: r, Style: template.CSS(chart.Style), // which is this program's own
-		Command: strings.Join(r.Command, " "), Rows: r.Summary, Busy: int(100 * r.busy()),
+func (r *Report) content() *content {
+	p := &content{
+		Report: r, Command: strings.Join(r.Command, " "), Rows: r.Summary, Busy: int(100 * r.busy()),
 		Pause: r.pauseChart(), Parts: r.partsCharts(), Around: r.aroundCharts(), Cost: r.costCharts(), Latency: r.latencyCharts(), Whole: r.wholeCharts(),
 		Beside: r.againstCharts(),
 	}
@@ -67,11 +63,12 @@ func (r *Report) page() *page {
 			p.Baseline = append(p.Baseline, s)
 		}
 	}
-	p.Tiles = append(p.Tiles, tile{fmt.Sprint(p.Faulted), "faults"}, tile{thousands(p.Calls), "calls of clients, each checked"})
+	p.Tiles = append(p.Tiles, page.Tile{Figure: fmt.Sprint(p.Faulted), What: "faults"},
+		page.Tile{Figure: page.Thousands(p.Calls), What: "calls of clients, each checked"})
 	for _, f := range []Fault{Kill, Pause} {
 		if best := r.best(f); best != nil {
-			p.Tiles = append(p.Tiles, tile{ms(best.Last.Median), fmt.Sprintf("until service is back after %s, median; suspect-after %s, worst of %d: %s",
-				f, ms(best.SuspectAfter), best.Last.Count, ms(best.Last.Worst))})
+			p.Tiles = append(p.Tiles, page.Tile{Figure: page.MS(best.Last.Median), What: fmt.Sprintf("until service is back after %s, median; suspect-after %s, worst of %d: %s",
+				f, page.MS(best.SuspectAfter), best.Last.Count, page.MS(best.Last.Worst))})
 		}
 	}
 	return p
@@ -106,13 +103,4 @@ func (r *Report) timeouts() (all []float64) {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// thousands writes a number with a space before each three digits.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u202f" + s[i:]
-	}
-	return s
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // Schema is the number of the JSON form of a Report. It changes when a field changes its
@@ -70,7 +71,7 @@ type Series struct {
 	CalmQuantiles   []Quantile `json:"quantiles_calm,omitempty"`
 	FaultyQuantiles []Quantile `json:"quantiles_faulty,omitempty"`
 	// Baseline is the longest gap of a shard in a window as long as a round's in which nothing happened.
-	Baseline *Spread `json:"baseline_gap_ms,omitempty"`
+	Baseline *page.Spread `json:"baseline_gap_ms,omitempty"`
 	// Throughput is successes in each 100 ms.
 	Throughput []uint32 `json:"throughput"`
 	Rounds     []Round  `json:"rounds"`
@@ -95,40 +96,23 @@ type Verdict struct {
 	Kept    string       `json:"kept,omitempty"`   // directory with the nodes' logs and data
 }
 
-// Spread sums up some values.
-type Spread struct {
-	Count  int     `json:"count"`
-	Median float64 `json:"median"`
-	Worst  float64 `json:"worst"`
-}
-
-// spread sums up values; nil where there are none.
-func spread(values []float64) *Spread {
-	if len(values) == 0 {
-		return nil
-	}
-	v := slices.Sorted(slices.Values(values))
-	n := len(v)
-	return &Spread{Count: n, Median: (v[(n-1)/2] + v[n/2]) / 2, Worst: v[n-1]}
-}
-
 // Row sums up the rounds of one timeout, fault and target. Spreads are in milliseconds, over rounds.
 type Row struct {
-	SuspectAfter float64 `json:"suspect_after_ms"`
-	Fault        Fault   `json:"fault"`
-	Target       Target  `json:"target"` // empty: all of them
-	Rounds       int     `json:"rounds"`
-	Silent       int     `json:"silent"` // rounds at whose end some affected shard had not acknowledged a write again
-	Missed       int     `json:"missed"` // rounds whose node was a member of no shard any more when the fault came
-	First        *Spread `json:"first_ms,omitempty"`
-	Last         *Spread `json:"last_ms,omitempty"` // the pause: until all affected shards served again
-	Gap          *Spread `json:"gap_ms,omitempty"`
+	SuspectAfter float64      `json:"suspect_after_ms"`
+	Fault        Fault        `json:"fault"`
+	Target       Target       `json:"target"` // empty: all of them
+	Rounds       int          `json:"rounds"`
+	Silent       int          `json:"silent"` // rounds at whose end some affected shard had not acknowledged a write again
+	Missed       int          `json:"missed"` // rounds whose node was a member of no shard any more when the fault came
+	First        *page.Spread `json:"first_ms,omitempty"`
+	Last         *page.Spread `json:"last_ms,omitempty"` // the pause: until all affected shards served again
+	Gap          *page.Spread `json:"gap_ms,omitempty"`
 	// The parts of the pause of that shard which served last, where nodes tell of it. Medians of parts need not add up to the median.
-	Detection  *Spread `json:"detection_ms,omitempty"`
-	Decision   *Spread `json:"decision_ms,omitempty"`
-	Wedge      *Spread `json:"wedge_ms,omitempty"`
-	Activation *Spread `json:"activation_ms,omitempty"`
-	Resume     *Spread `json:"resume_ms,omitempty"`
+	Detection  *page.Spread `json:"detection_ms,omitempty"`
+	Decision   *page.Spread `json:"decision_ms,omitempty"`
+	Wedge      *page.Spread `json:"wedge_ms,omitempty"`
+	Activation *page.Spread `json:"activation_ms,omitempty"`
+	Resume     *page.Spread `json:"resume_ms,omitempty"`
 
 	Reconfigurations int                     `json:"reconfigurations"`
 	FalseSuspicions  int                     `json:"false_suspicions"`
@@ -172,9 +156,9 @@ func newRow(s *Series, target Target) Row {
 			activation, resume = append(activation, p.Activation), append(resume, p.Resume)
 		}
 	}
-	row.First, row.Last, row.Gap = spread(first), spread(last), spread(gap)
-	row.Detection, row.Decision, row.Wedge = spread(detection), spread(decision), spread(wedge)
-	row.Activation, row.Resume = spread(activation), spread(resume)
+	row.First, row.Last, row.Gap = page.NewSpread(first), page.NewSpread(last), page.NewSpread(gap)
+	row.Detection, row.Decision, row.Wedge = page.NewSpread(detection), page.NewSpread(decision), page.NewSpread(wedge)
+	row.Activation, row.Resume = page.NewSpread(activation), page.NewSpread(resume)
 	return row
 }
 
@@ -258,7 +242,7 @@ func (s *series) sum(ctx context.Context, r *Series, before State) {
 }
 
 // baseline is what a round would measure where nothing happens.
-func (t *timeline) baseline(window, end time.Duration) *Spread {
+func (t *timeline) baseline(window, end time.Duration) *page.Spread {
 	var gaps []float64
 	for from := time.Duration(0); from+window <= end; from += window {
 		longest := time.Duration(0)
@@ -268,5 +252,5 @@ func (t *timeline) baseline(window, end time.Duration) *Spread {
 		}
 		gaps = append(gaps, sinceMS(longest))
 	}
-	return spread(gaps)
+	return page.NewSpread(gaps)
 }

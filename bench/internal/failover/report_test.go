@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // round is one in which a shard served again after 10 ms and a slower one after that time; 0: it did not.
@@ -31,7 +32,7 @@ func sample() *Report {
 	r := &Report{Schema: Schema, Timeout: "suspect-after", Target: bench.Target{Store: "ringward"}, Command: []string{"ringward-bench", "failover"}}
 	for _, timeout := range []float64{5, 100} {
 		r.Series = append(r.Series,
-			&Series{Fault: none, SuspectAfter: timeout, Seconds: 30, PerSecond: 900, FalseSuspicions: 7, Baseline: spread([]float64{1, 2}),
+			&Series{Fault: none, SuspectAfter: timeout, Seconds: 30, PerSecond: 900, FalseSuspicions: 7, Baseline: page.NewSpread([]float64{1, 2}),
 				Calm: &bench.Latency{P50: 1}, CalmQuantiles: []Quantile{{0.5, 1000}, {0.99, 9000}, {1, 10_000}}, Throughput: []uint32{1, 2, 3}, Verdict: check()},
 			&Series{Fault: Kill, SuspectAfter: timeout, Seconds: 30, FaultyQuantiles: []Quantile{{0.5, 0}, {0.9999, 90_000}}, Throughput: make([]uint32, 5000),
 				Rounds:  []Round{round(Head, 20), round(Head, 40), round(Tail, 0), round(Tail, 60)},
@@ -47,13 +48,13 @@ func TestSummary(t *testing.T) {
 		t.Fatalf("ok %v, summary %+v", r.OK, r.Summary)
 	}
 	head, tail, all := r.Summary[0], r.Summary[1], r.Summary[2]
-	if head.Target != Head || head.SuspectAfter != 5 || *head.Last != (Spread{2, 30, 40}) || *head.Detection != (Spread{2, 15, 20}) || head.Silent != 0 {
+	if head.Target != Head || head.SuspectAfter != 5 || *head.Last != (page.Spread{Count: 2, Median: 30, Worst: 40}) || *head.Detection != (page.Spread{Count: 2, Median: 15, Worst: 20}) || head.Silent != 0 {
 		t.Errorf("heads: %+v", head)
 	}
-	if tail.Target != Tail || tail.Rounds != 2 || tail.Silent != 1 || *tail.Last != (Spread{1, 60, 60}) || *tail.First != (Spread{2, 10, 10}) {
+	if tail.Target != Tail || tail.Rounds != 2 || tail.Silent != 1 || *tail.Last != (page.Spread{Count: 1, Median: 60, Worst: 60}) || *tail.First != (page.Spread{Count: 2, Median: 10, Worst: 10}) {
 		t.Errorf("tails: %+v", tail)
 	}
-	if all.Target != "" || all.Rounds != 4 || *all.Last != (Spread{3, 40, 60}) || all.Reconfigurations != 16 || all.Errors[bench.Unavailable] != 4 {
+	if all.Target != "" || all.Rounds != 4 || *all.Last != (page.Spread{Count: 3, Median: 40, Worst: 60}) || all.Reconfigurations != 16 || all.Errors[bench.Unavailable] != 4 {
 		t.Errorf("all: %+v", all)
 	}
 	r.Series[3].Rounds[2] = Round{Fault: Kill, Target: Tail}
@@ -94,7 +95,7 @@ func TestJSON(t *testing.T) {
 func TestAgainst(t *testing.T) {
 	ours, theirs := sample(), sample()
 	theirs.Target.Store, theirs.Timeout, theirs.Command = "other", "election-timeout", []string{"their", "command"}
-	theirs.Summary[0].Last = &Spread{Count: 20, Median: 25, Worst: 70}
+	theirs.Summary[0].Last = &page.Spread{Count: 20, Median: 25, Worst: 70}
 	ours.Against = []*Report{theirs}
 	var b strings.Builder
 	if err := ours.WriteHTML(&b); err != nil {
@@ -147,6 +148,27 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{"A check failed", "version 3 &lt;lost&gt;", "/tmp/kept/history.jsonl"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page of a broken promise lacks %q", want)
+		}
+	}
+}
+
+// TestDrawings: each chart of the page is a file that needs nothing else either.
+func TestDrawings(t *testing.T) {
+	names := map[string]bool{}
+	for _, d := range sample().Drawings() {
+		var b strings.Builder
+		if err := d.WriteSVG(&b); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(b.String(), `xmlns="http://www.w3.org/2000/svg"`, "", 1)
+		if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!|://`).FindString(text) + outside.FindString(text); bad != "" || names[d.Name] {
+			t.Errorf("%s has %q, or is there twice: %v", d.Name, bad, names)
+		}
+		names[d.Name] = true
+	}
+	for _, want := range []string{"pause", "parts-kill", "around-kill", "cost-throughput", "latency-suspect-after-5ms", "whole-suspect-after-100ms-faults-kill"} {
+		if !names[want] {
+			t.Errorf("no drawing %s in %v", want, names)
 		}
 	}
 }
