@@ -72,7 +72,7 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 	r := &failoverRequest{flags: f}
 	f.SortFlags = false // what belongs together stays together
 	o := &r.options
-	c, l := &o.Cluster, &o.Load
+	c := &o.Cluster
 	f.IntVar(&c.Nodes, "nodes", 5, "nodes of the cluster")
 	f.IntVar(&c.Shards, "shards", 5, "its shards")
 	f.IntVar(&c.Replicas, "replicas", 2, "copies of each shard")
@@ -83,14 +83,7 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 	f.IntVar(&o.Rounds, "rounds", 5, "faults of each kind for each timeout and target")
 	f.DurationVar(&o.Calm, "calm", 20*time.Second, "for how long nothing happens, for each timeout")
 
-	f.IntVar(&l.Clients, "clients", 64, "clients, each of which does one operation at a time")
-	f.StringVar(&r.workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
-	f.Float64Var(&l.Rate, "rate", 0, "operations a second, due at fixed times whatever the cluster does; 0: as fast as the clients can")
-	f.Uint64Var(&l.Records, "records", 1000, "records that are loaded first")
-	f.IntVar(&l.ValueSize, "value-size", 100, "bytes of a value")
-	f.Uint64Var(&l.Seed, "seed", 1, "what the operations follow from, and whom a random target is")
-	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation, its retries included")
-	f.DurationVar(&o.CheckTime, "check-timeout", 2*time.Minute, "patience with the check of one history: without a verdict by then it has failed")
+	measureFlags(f, o, &r.workload)
 
 	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named failover-DATE-TIME)")
 	f.StringSliceVar(&r.against, "against", nil, "report.json of other stores, as bench/etcd writes it, to be drawn beside this one, separated by commas")
@@ -100,6 +93,31 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 	f.StringVar(&r.external.Inject, "inject", "", "shell command that begins a fault; with --endpoints")
 	f.StringVar(&r.external.Heal, "heal", "", "shell command that ends it; with --endpoints")
 	return r
+}
+
+// measureFlags are those of a load and of how it is checked.
+func measureFlags(f *pflag.FlagSet, o *failover.Options, workload *string) {
+	l := &o.Load
+	f.IntVar(&l.Clients, "clients", 64, "clients, each of which does one operation at a time")
+	f.StringVar(workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
+	f.Float64Var(&l.Rate, "rate", 0, "operations a second, due at fixed times whatever the cluster does; 0: as fast as the clients can")
+	f.Uint64Var(&l.Records, "records", 1000, "records that are loaded first")
+	f.IntVar(&l.ValueSize, "value-size", 100, "bytes of a value")
+	f.Uint64Var(&l.Seed, "seed", 1, "what the operations follow from, and whom a random target is")
+	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation, its retries included")
+	f.DurationVar(&o.CheckTime, "check-timeout", 2*time.Minute, "patience with the check of one history: without a verdict by then it has failed")
+}
+
+// resolveMeasure checks what they ask for.
+func resolveMeasure(o *failover.Options, workload string) (err error) {
+	if o.Load.Workload, err = bench.ParseWorkload(workload); err != nil {
+		return usagef("--%w", err)
+	}
+	o.Load.Distribution = o.Load.Workload.Distribution
+	if o.Patience <= 0 || o.CheckTime <= 0 {
+		return usagef("--timeout %v, --check-timeout %v: want more than 0s", o.Patience, o.CheckTime)
+	}
+	return nil
 }
 
 // resolve checks what was asked for and completes it. Errors are the user's.
@@ -131,15 +149,11 @@ func (r *failoverRequest) resolve() (err error) {
 		}
 		o.Targets = append(o.Targets, t)
 	}
-	if o.Load.Workload, err = bench.ParseWorkload(r.workload); err != nil {
-		return usagef("--%w", err)
-	}
-	o.Load.Distribution = o.Load.Workload.Distribution
-	if err := r.resolveTarget(); err != nil {
+	if err := resolveMeasure(o, r.workload); err != nil {
 		return err
 	}
-	if o.Patience <= 0 || o.CheckTime <= 0 {
-		return usagef("--timeout %v, --check-timeout %v: want more than 0s", o.Patience, o.CheckTime)
+	if err := r.resolveTarget(); err != nil {
+		return err
 	}
 	if err := o.Valid(); err != nil {
 		return usagef("--%w", err)
@@ -188,10 +202,7 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 	if err != nil {
 		return err
 	}
-	if r.out == "" {
-		r.out = "failover-" + time.Now().Format("20060102-150405")
-	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
+	if err := makeOut(&r.out, "failover"); err != nil {
 		return err
 	}
 	o := r.options
@@ -208,6 +219,14 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 	}
 	report.Command, report.Against = p.command, others
 	return p.publish(r.out, report, report.OK, err)
+}
+
+// makeOut makes the directory of a report, so that one that cannot be made is known before anything is measured.
+func makeOut(dir *string, verb string) error {
+	if *dir == "" {
+		*dir = verb + "-" + time.Now().Format("20060102-150405")
+	}
+	return os.MkdirAll(*dir, 0o755)
 }
 
 // publish shows a report and writes it into a directory. An error is one that the measurement ended with, or that a check failed.

@@ -4,6 +4,7 @@
 //	ringward-bench check     judges a history that an earlier run kept
 //	ringward-bench soak      lets faults happen to clusters of its own, and checks what their clients saw
 //	ringward-bench failover  measures how long clients are without service when a node fails, and checks that nothing was lost
+//	ringward-bench scale     measures throughput, and such pauses, with more and more shards and nodes
 //	ringward-bench draw      draws the page of a failover report again
 //
 // Run uses the cluster that --endpoints or RINGWARD_ENDPOINTS names. Without either it starts one on this

@@ -51,7 +51,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s: no such verb: want run, check, soak, failover or draw", args[0])
+				return usagef("%s: no such verb: want run, check, soak, failover, scale or draw", args[0])
 			}
 			return nil
 		},
@@ -62,7 +62,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb(), p.drawVerb())
+	root.AddCommand(p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb(), p.scaleVerb(), p.drawVerb())
 
 	err := root.ExecuteContext(ctx)
 	switch {
@@ -92,6 +92,7 @@ func flagError(err error) error {
 		"duration":      "a duration, such as 10s or 50ms",
 		"bool":          "true or false",
 		"stringSlice":   "a list, separated by commas",
+		"intSlice":      "whole numbers, separated by commas, such as 3,5",
 		"durationSlice": "durations, separated by commas, such as 5ms,20ms",
 	}[f.Value.Type()]
 	if allowed == "" {

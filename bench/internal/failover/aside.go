@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -14,7 +15,7 @@ const (
 	// raisers are clients that raise counters together, each after such a pause.
 	raisers, counters = 3, 3
 	raisePause        = 5 * time.Millisecond
-	// probePause is the pause of a probe after each answer.
+	// probePause is the pause of a probe after each answer, where no other is asked for.
 	probePause = 2 * time.Millisecond
 )
 
@@ -40,6 +41,10 @@ func probeKey(s bench.Parted, part int) string {
 func (s *series) aside(ctx context.Context, opened []bench.Parted) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
+	end := func() {
+		cancel()
+		all.Wait()
+	}
 	run := func(i int, pause time.Duration, step func(ctx context.Context, store bench.Store, n int, value func(prefix string) []byte)) {
 		store, made := bench.Record(opened[i%len(opened)], s.recorder.Client()), 0
 		value := func(prefix string) []byte {
@@ -66,18 +71,18 @@ func (s *series) aside(ctx context.Context, opened []bench.Parted) (stop func())
 			_ = c.Raise(ctx, store, n%counters, value)
 		})
 	}
-	parted := opened[0]
+	parted, pause := opened[0], cmp.Or(s.o.ProbePause, probePause)
+	if s.fault == none && s.o.Unprobed {
+		return end
+	}
 	for part := range parted.Parts() {
 		key := probeKey(parted, part)
-		run(raisers+part, probePause, func(ctx context.Context, store bench.Store, _ int, value func(string) []byte) {
+		run(raisers+part, pause, func(ctx context.Context, store bench.Store, _ int, value func(string) []byte) {
 			e := bench.Ending{Op: bench.Update, Part: part, From: time.Now()}
 			_, err := store.Put(ctx, key, value(""))
 			e.At, e.Failure = time.Now(), bench.FailureOf(err)
 			s.timeline.probed(e)
 		})
 	}
-	return func() {
-		cancel()
-		all.Wait()
-	}
+	return end
 }

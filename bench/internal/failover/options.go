@@ -97,6 +97,11 @@ type Options struct {
 	// Calm is for how long nothing happens, for each timeout.
 	Calm time.Duration
 
+	// ProbePause is the pause of a shard's probe after each answer; 0: 2ms. Unprobed lets no probe write in the series without a fault: its
+	// throughput and latencies are those of the load alone, and gaps are those that the load sees.
+	ProbePause time.Duration
+	Unprobed   bool
+
 	// Load is what the clients do. How long, and who watches, is set by each series.
 	Load bench.Options
 	// Patience bounds one call.
@@ -114,7 +119,8 @@ type Options struct {
 const (
 	MaxRounds  = 10_000
 	MaxSuspect = time.Minute
-	minReplica = 3 // for a chain to have a middle
+	MinCalm    = time.Second // the shortest window
+	minReplica = 3           // for a chain to have a middle
 )
 
 // Valid reports what is wrong with o, if anything. The texts say what a command line should say too.
@@ -124,8 +130,8 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("suspect-after: want at least one duration")
 	case o.Rounds < 1 || o.Rounds > MaxRounds:
 		return fmt.Errorf("rounds %d: want 1 to %d", o.Rounds, MaxRounds)
-	case o.Calm < window(0) || o.Calm > bench.MaxDuration:
-		return fmt.Errorf("calm %v: want %v, the shortest window, to %v", o.Calm, window(0), bench.MaxDuration)
+	case o.Calm < MinCalm || o.Calm > bench.MaxDuration:
+		return fmt.Errorf("calm %v: want %v, the shortest window, to %v", o.Calm, MinCalm, bench.MaxDuration)
 	case len(o.Faults) > 0 && len(o.Targets) == 0:
 		return fmt.Errorf("targets: want at least one, or no faults")
 	case o.Start == nil && o.External == nil && slices.Contains(o.Targets, Middle) && o.Cluster.Replicas < minReplica:
@@ -164,7 +170,7 @@ func once[T comparable](what string, all []T) error {
 
 // window is how long a fault lasts, and what follows it is measured: long enough for silence to be noticed and acted on several
 // times over.
-func window(suspectAfter time.Duration) time.Duration { return time.Second + 4*suspectAfter }
+func window(suspectAfter time.Duration) time.Duration { return MinCalm + 4*suspectAfter }
 
 // clusterFor is the cluster of one series.
 func (o *Options) clusterFor(suspectAfter time.Duration, f Fault) cluster.Options {
