@@ -86,7 +86,7 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 	measureFlags(f, o, &r.workload)
 
 	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named failover-DATE-TIME)")
-	f.StringSliceVar(&r.against, "against", nil, "report.json of other stores, as bench/etcd writes it, to be drawn beside this one, separated by commas")
+	f.StringSliceVar(&r.against, "against", nil, "report.json of other stores, as bench/others writes it, to be drawn beside this one, separated by commas")
 	f.StringVar(&c.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
 	f.StringVar(&c.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
 	f.StringSliceVar(&r.external.Endpoints, "endpoints", nil, "addresses of any nodes of a running cluster, separated by commas: it is used, and none started")

@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,22 +16,27 @@ import (
 )
 
 func TestChoose(t *testing.T) {
-	var o failover.Options
-	if err := choose(&o, "50ms,1s", "kill,pause", "head,tail", "b"); err != nil {
+	base := failoverRequest{servers: 3, timeouts: []time.Duration{50 * time.Millisecond, time.Second}, faults: []string{"kill", "pause"}, targets: []string{"head", "tail"}, workload: "b",
+		options: failover.Options{Rounds: 1, Calm: time.Second, Patience: time.Second, Load: bench.Options{Clients: 4}}}
+	r := base
+	if err := r.choose(); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(o.Timeouts, []time.Duration{50 * time.Millisecond, time.Second}) || len(o.Faults) != 2 || o.Targets[1] != failover.Tail || o.Load.Workload.Name != "b" {
+	if o := r.options; len(o.Timeouts) != 2 || len(o.Faults) != 2 || o.Targets[1] != failover.Tail || o.Load.Workload.Name != "b" {
 		t.Errorf("chosen %+v", o)
 	}
-	for _, test := range [][5]string{
-		{"20ms", "kill", "head", "a", `--election-timeout "20ms": want durations of 50ms to 1m0s`},
-		{"soon", "kill", "head", "a", `--election-timeout "soon"`},
-		{"1s", "flood", "head", "a", `--faults "flood": want some of`},
-		{"1s", "kill", "king", "a", `--targets "king": want some of`},
-		{"1s", "kill", "head", "z", `--workload "z": want one of`},
+	for want, change := range map[string]func(r *failoverRequest){
+		"--election-timeout 20ms: want 50ms to 1m0s": func(r *failoverRequest) { r.timeouts = []time.Duration{20 * time.Millisecond} },
+		`--faults "flood": want some of`:             func(r *failoverRequest) { r.faults = []string{"flood"} },
+		`--targets "king": want some of`:             func(r *failoverRequest) { r.targets = []string{"king"} },
+		`--workload "z": want one of`:                func(r *failoverRequest) { r.workload = "z" },
+		"--servers 4: want an odd number":            func(r *failoverRequest) { r.servers = 4 },
+		"--rounds 0: want 1 to":                      func(r *failoverRequest) { r.options.Rounds = 0 },
+		"--timeout 0s: want more":                    func(r *failoverRequest) { r.options.Patience = 0 },
 	} {
-		if err := choose(&failover.Options{}, test[0], test[1], test[2], test[3]); err == nil || !strings.Contains(err.Error(), test[4]) {
-			t.Errorf("%q: error %v", test, err)
+		r := base
+		if change(&r); !strings.Contains(fmt.Sprint(r.choose()), want) {
+			t.Errorf("%q: error %v", want, r.choose())
 		}
 	}
 }
@@ -42,7 +47,7 @@ func said(member, leader, term uint64) *clientv3.StatusResponse {
 }
 
 func TestState(t *testing.T) {
-	three := []*server{{name: "etcd-1"}, {name: "etcd-2"}, {name: "etcd-3"}}
+	three := []*etcdServer{{process: &process{name: "etcd-1"}}, {process: &process{name: "etcd-2"}}, {process: &process{name: "etcd-3"}}}
 	st := &state{three, []*clientv3.StatusResponse{said(11, 12, 4), said(12, 12, 4), said(13, 12, 4)}}
 	if st.leader() != 1 || st.Lacking() != nil || st.Changes() != 4 || st.Role(0, 1) != failover.Head || st.Role(0, 2) != failover.Tail {
 		t.Errorf("leader %d, lacking %v, term %d", st.leader(), st.Lacking(), st.Changes())

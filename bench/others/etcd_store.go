@@ -11,29 +11,29 @@ import (
 	"github.com/ringward/ringward/bench"
 )
 
-// store is a client of etcd. The version of a key is the revision of the write that made it.
-type store struct {
+// etcdStore is a client of etcd. The version of a key is the revision of the write that made it.
+type etcdStore struct {
 	client   *clientv3.Client
 	patience time.Duration
 }
 
-func open(endpoints []string, patience time.Duration) (*store, error) {
+func openEtcd(endpoints []string, patience time.Duration) (*etcdStore, error) {
 	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: patience, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, err
 	}
-	return &store{c, patience}, nil
+	return &etcdStore{c, patience}, nil
 }
 
 // Parts is one: all keys have one leader.
-func (s *store) Parts() []string { return []string{"etcd"} }
+func (s *etcdStore) Parts() []string { return []string{"etcd"} }
 
 // Part is that one.
-func (s *store) Part(string) int { return 0 }
+func (s *etcdStore) Part(string) int { return 0 }
 
-func (s *store) Close() error { return s.client.Close() }
+func (s *etcdStore) Close() error { return s.client.Close() }
 
-func (s *store) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+func (s *etcdStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r, err := s.client.Get(ctx, key)
@@ -47,7 +47,7 @@ func (s *store) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	return r.Kvs[0].Value, uint64(r.Kvs[0].ModRevision), nil
 }
 
-func (s *store) Put(ctx context.Context, key string, value []byte) (uint64, error) {
+func (s *etcdStore) Put(ctx context.Context, key string, value []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r, err := s.client.Put(ctx, key, string(value))
@@ -57,7 +57,7 @@ func (s *store) Put(ctx context.Context, key string, value []byte) (uint64, erro
 	return uint64(r.Header.Revision), nil
 }
 
-func (s *store) CAS(ctx context.Context, key string, expected uint64, value []byte) (uint64, error) {
+func (s *etcdStore) CAS(ctx context.Context, key string, expected uint64, value []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", int64(expected))).

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,10 +20,11 @@ import (
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/inspect"
-	"github.com/ringward/ringward/bench/internal/spawn"
 )
 
 const (
+	// etcdPath is where install.sh puts etcd.
+	etcdPath = "../../.ringward/bin/etcd"
 	// minHeartbeat is etcd's shortest sensible heartbeat interval.
 	minHeartbeat = 10 * time.Millisecond
 	// startTime is patience with a cluster that starts, askTime with one server that is asked how it fares.
@@ -35,40 +34,32 @@ const (
 	instances = 3
 )
 
-// servers is an etcd cluster of real processes on this machine.
-type servers struct {
+// etcd is a cluster of etcd's servers.
+type etcd struct {
+	*processes
 	version string
-	dir     string
-	kept    bool
-	spawner *spawn.Spawner
-	guard   *spawn.Guard
-	all     []*server
+	all     []*etcdServer
 }
 
-// server is one of them, running or not.
-type server struct {
-	name, endpoint, log string
-	args                []string
-	admin               *clientv3.Client
-
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+// etcdServer is one of them.
+type etcdServer struct {
+	*process
+	endpoint string
+	admin    *clientv3.Client
 }
 
-// start starts so many servers, and returns when they have a leader.
-func start(ctx context.Context, etcd, version string, n int, election time.Duration) (_ *servers, err error) {
-	s := &servers{version: version, spawner: spawn.New()}
+// startEtcd starts so many servers, and returns when they have a leader.
+func startEtcd(ctx context.Context, path, version string, n int, election time.Duration) (_ *etcd, err error) {
+	p, err := newProcesses()
+	if err != nil {
+		return nil, err
+	}
+	s := &etcd{processes: p, version: version}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	if s.dir, err = os.MkdirTemp("", "ringward-etcd-"); err != nil {
-		return nil, err
-	}
-	if s.guard, err = spawn.NewGuard(s.dir); err != nil {
-		return nil, errors.Join(err, os.Remove(s.dir))
-	}
 	ports, err := cluster.FreePorts(2 * n)
 	if err != nil {
 		return nil, err
@@ -81,16 +72,16 @@ func start(ctx context.Context, etcd, version string, n int, election time.Durat
 	heartbeat := max(election/10, minHeartbeat)
 	for i := range n {
 		name := fmt.Sprintf("etcd-%d", i+1)
-		v := &server{name: name, endpoint: strings.TrimPrefix(url(2*i), "http://"), log: filepath.Join(s.dir, name+".log")}
-		v.args = []string{etcd, "--name", name, "--data-dir", filepath.Join(s.dir, name), "--log-level", "warn",
-			"--listen-client-urls", url(2 * i), "--advertise-client-urls", url(2 * i), "--listen-peer-urls", url(2*i + 1), "--initial-advertise-peer-urls", url(2*i + 1),
-			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-token", s.dir,
-			"--heartbeat-interval", fmt.Sprint(heartbeat.Milliseconds()), "--election-timeout", fmt.Sprint(election.Milliseconds())}
+		v := &etcdServer{endpoint: strings.TrimPrefix(url(2*i), "http://")}
 		if v.admin, err = clientv3.New(clientv3.Config{Endpoints: []string{v.endpoint}, Logger: zap.NewNop()}); err != nil {
 			return nil, err
 		}
 		s.all = append(s.all, v)
-		if err := s.launch(v); err != nil {
+		v.process, err = s.start(name, path, "--name", name, "--data-dir", filepath.Join(s.dir, name), "--log-level", "warn",
+			"--listen-client-urls", url(2*i), "--advertise-client-urls", url(2*i), "--listen-peer-urls", url(2*i+1), "--initial-advertise-peer-urls", url(2*i+1),
+			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-token", s.dir,
+			"--heartbeat-interval", fmt.Sprint(heartbeat.Milliseconds()), "--election-timeout", fmt.Sprint(election.Milliseconds()))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -109,36 +100,15 @@ func start(ctx context.Context, etcd, version string, n int, election time.Durat
 	}
 }
 
-// launch starts a server's process, from its data where it has some.
-func (s *servers) launch(v *server) error {
-	log, err := os.OpenFile(v.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer log.Close() // the process has its own
-	v.cmd = exec.Command(v.args[0], v.args[1:]...)
-	v.cmd.Stdout, v.cmd.Stderr = log, log
-	if err := s.spawner.Start(v.cmd); err != nil {
-		return err
-	}
-	done, cmd := make(chan struct{}), v.cmd
-	v.done = done
-	go func() {
-		_ = cmd.Wait() // it is killed in the end, or told to stop
-		close(done)
-	}()
-	return nil
-}
-
 // Version is what etcd says of itself.
-func (s *servers) Version() string { return s.version }
+func (s *etcd) Version() string { return s.version }
 
 // Open opens clients, each of which knows all servers.
-func (s *servers) Open(_ context.Context, patience time.Duration) (opened []bench.Parted, err error) {
+func (s *etcd) Open(_ context.Context, patience time.Duration) (opened []bench.Parted, err error) {
 	for i := range instances {
 		endpoints := s.endpoints()
 		i %= len(endpoints)
-		c, err := open(slices.Concat(endpoints[i:], endpoints[:i]), patience)
+		c, err := openEtcd(slices.Concat(endpoints[i:], endpoints[:i]), patience)
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +117,7 @@ func (s *servers) Open(_ context.Context, patience time.Duration) (opened []benc
 	return opened, nil
 }
 
-func (s *servers) endpoints() (all []string) {
+func (s *etcd) endpoints() (all []string) {
 	for _, v := range s.all {
 		all = append(all, v.endpoint)
 	}
@@ -155,13 +125,13 @@ func (s *servers) endpoints() (all []string) {
 }
 
 // Inflict kills or pauses a server. Healing starts it again from its data, or lets it go on.
-func (s *servers) Inflict(_ context.Context, f failover.Fault, _ failover.State, node uint64) (heal func(context.Context) error, err error) {
+func (s *etcd) Inflict(_ context.Context, f failover.Fault, _ failover.State, node uint64) (heal func(context.Context) error, err error) {
 	v := s.all[node]
 	switch f {
 	case failover.Kill:
 		err = v.cmd.Process.Kill()
 		<-v.done
-		return func(context.Context) error { return s.launch(v) }, err
+		return func(context.Context) error { return s.launch(v.process) }, err
 	case failover.Pause:
 		return func(context.Context) error { return v.cmd.Process.Signal(syscall.SIGCONT) }, v.cmd.Process.Signal(syscall.SIGSTOP)
 	}
@@ -169,17 +139,17 @@ func (s *servers) Inflict(_ context.Context, f failover.Fault, _ failover.State,
 }
 
 // Told is nothing: etcd keeps no record of its elections.
-func (s *servers) Told(context.Context, failover.State, uint64, time.Time, map[int]failover.Outcome) map[int]failover.Outcome {
+func (s *etcd) Told(context.Context, failover.State, uint64, time.Time, map[int]failover.Outcome) map[int]failover.Outcome {
 	return nil
 }
 
 // Survey reads every key at every server.
-func (s *servers) Survey(ctx context.Context, keys []string, r *history.Recorder) (map[string]inspect.Found, error) {
+func (s *etcd) Survey(ctx context.Context, keys []string, r *history.Recorder) (map[string]inspect.Found, error) {
 	var first map[string]inspect.Found
 	var errs []error
 	for _, v := range s.all {
 		held := map[string]inspect.Found{}
-		one, err := open([]string{v.endpoint}, inspect.CallTime)
+		one, err := openEtcd([]string{v.endpoint}, inspect.CallTime)
 		if err != nil {
 			return nil, err
 		}
@@ -203,44 +173,25 @@ func (s *servers) Survey(ctx context.Context, keys []string, r *history.Recorder
 }
 
 // Complaints are none: etcd logs as an error what a lost server is to it.
-func (s *servers) Complaints() error { return nil }
-
-// Keep leaves logs and data where they are.
-func (s *servers) Keep() string {
-	s.kept = true
-	return s.dir
-}
+func (s *etcd) Complaints() error { return nil }
 
 // Stop ends the servers, and removes what they wrote.
-func (s *servers) Stop() error {
+func (s *etcd) Stop() error {
 	var errs []error
 	for _, v := range s.all {
-		if v.done != nil {
-			_ = v.cmd.Process.Signal(syscall.SIGCONT) // it may be paused, or gone
-			_ = v.cmd.Process.Kill()
-			<-v.done
-		}
 		errs = append(errs, v.admin.Close())
 	}
-	s.spawner.Close()
-	switch {
-	case s.guard == nil:
-	case s.kept:
-		errs = append(errs, s.guard.Release())
-	default:
-		errs = append(errs, os.RemoveAll(s.dir), s.guard.Dismiss())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.processes.Stop())...)
 }
 
 // state is what all servers say: nothing where one does not answer.
 type state struct {
-	servers []*server
+	servers []*etcdServer
 	said    []*clientv3.StatusResponse
 }
 
 // Look asks all servers.
-func (s *servers) Look(ctx context.Context) (failover.State, error) {
+func (s *etcd) Look(ctx context.Context) (failover.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	st := &state{s.all, make([]*clientv3.StatusResponse, len(s.all))}
