@@ -58,7 +58,11 @@ func (r *failoverRequest) measure(ctx context.Context, stop <-chan struct{}) err
 		return usagef("--etcd %s: %w", r.etcd, err)
 	}
 	o.Start = func(ctx context.Context, election time.Duration) (failover.System, error) {
-		return startEtcd(ctx, r.etcd, version, r.servers, election)
+		s, err := startEtcd(ctx, r.etcd, version, r.servers, election)
+		if err != nil {
+			return nil, err // and not a system that is nil
+		}
+		return s, nil
 	}
 	o.Stop, o.Tell = stop, tell
 	report, err := failover.Run(ctx, *o)

@@ -64,7 +64,8 @@ type own struct {
 	hand    *faults.Hand
 }
 
-func startOwn(ctx context.Context, o cluster.Options) (System, error) {
+// Start starts a cluster of Ringward on this machine.
+func Start(ctx context.Context, o cluster.Options) (System, error) {
 	c, err := cluster.Start(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("starting a cluster: %w", err)

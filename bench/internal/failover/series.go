@@ -72,7 +72,7 @@ func (s *series) begin(ctx context.Context) (err error) {
 		s.before, err = inspect.Survey(ctx, e.Endpoints[:1], counterKeys(), s.recorder)
 		return err
 	}
-	s.system, err = startOwn(ctx, s.o.clusterFor(s.suspectAfter, s.fault))
+	s.system, err = Start(ctx, s.o.clusterFor(s.suspectAfter, s.fault))
 	return err
 }
 
