@@ -15,7 +15,7 @@ const (
 	barHeight, barGap = 20, 9
 	roomLabel         = 16
 	roomTotal         = 22
-	// A part with enough room has its series' name in it, or the beginning of that.
+	// A part with enough room has its series' name in it, or the beginning of that, where it is not the whole bar.
 	shortName, roomName = 3, 28
 )
 
@@ -24,14 +24,13 @@ const letter = 6.6
 
 // Bars draws stacked bars, which lie.
 func Bars(w float64, bars []Bar, series []string, title string) Chart {
-	var high float64
-	left, right := 0.0, 0.0
-	for _, b := range bars {
-		var sum float64
+	sums := make([]float64, len(bars))
+	high, left, right := 0.0, 0.0, 0.0
+	for i, b := range bars {
 		for _, p := range b.Parts {
-			sum += p
+			sums[i] += p
 		}
-		high = max(high, sum)
+		high = max(high, sums[i])
 		left, right = max(left, letter*float64(len(b.Label))), max(right, letter*float64(len(b.Total)))
 	}
 	f := Frame{Chart: Chart{W: w}, x: Linear(0, high), left: roomLabel + left, right: w - roomTotal - right, top: roomTop}
@@ -54,7 +53,7 @@ func Bars(w float64, bars []Bar, series []string, title string) Chart {
 				if box.W < letter*float64(len(name))+8 {
 					name = name[:min(len(name), shortName)]
 				}
-				if box.W >= roomName {
+				if box.W >= roomName && p < sums[i] {
 					f.Texts = append(f.Texts, Text{X: box.X + box.W/2, Y: y + barHeight/2 + 4, S: name, Class: "inside middle"})
 				}
 			}

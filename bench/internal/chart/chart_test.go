@@ -60,7 +60,15 @@ func TestDrawn(t *testing.T) {
 	f.Upright(5, "now")
 	f.Area(0, []float64{0, 10}, []float64{1, 1})
 	f.Key(2, "third")
-	bars := Bars(400, []Bar{{Label: "one", Parts: []float64{1, 0, 3}, Tips: []string{"x", "y", "z"}, Total: "4"}}, []string{"p", "q", "r"}, "ms")
+	series := []string{"pea", "quince", "radish"}
+	bars := Bars(400, []Bar{{Label: "one", Parts: []float64{1, 0, 3}, Tips: []string{"x", "y", "z"}, Total: "4"}}, series, "ms")
+	whole := Bars(400, []Bar{{Label: "one", Parts: []float64{0, 3, 0}, Tips: []string{"x", "y", "z"}, Total: "3"}}, series, "ms")
+	named := func(c Chart, name string) bool {
+		return slices.ContainsFunc(c.Texts, func(t Text) bool { return t.S == name })
+	}
+	if !named(bars, "radish") || named(whole, "quince") {
+		t.Errorf("a part is named in its bar, one that is the whole bar is not: %+v, %+v", bars.Texts, whole.Texts)
+	}
 	var b strings.Builder
 	err := template.Must(template.New("").Parse(Template+`{{range .}}{{template "chart" .}}{{end}}`)).Execute(&b, []Chart{f.Chart, bars})
 	if err != nil {
