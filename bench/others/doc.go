@@ -1,6 +1,19 @@
 // Command others measures other stores as ringward-bench measures Ringward: by the same driver, faults and checks.
 //
-// It is a module of its own, so that nobody needs their clients to build Ringward.
+// It is a module of its own, so that nobody needs etcd's client or redis's to build Ringward.
+//
+// # Compare
+//
+// The verb compare lets Ringward, etcd and redis do the YCSB workloads A, B, C, D and F on this machine, in turn and each several times, every time with
+// a fresh cluster, and reports medians and ratios. Package compare, in bench/internal, documents what is measured and its report.json.
+//
+//	go build -o .ringward/bin/ ./node/cmd/ringward
+//	bench/others/install.sh                         # builds etcd from source into .ringward/bin
+//	(cd bench/others && go run . compare --out compare)
+//
+// Stores whose executable is not there are left out, and the report says so; redis-server is looked for on PATH. Redis runs as one primary with replicas, appendfsync always, and
+// each write WAITs for so many replicas that most servers have it. A primary that fails may lose what was acknowledged all the same: it is not
+// linearizable, and is marked so. A value lies beside its version in a hash, written by a script, since the histories that are checked have versions.
 //
 // # Failover
 //

@@ -46,7 +46,7 @@ func run(ctx context.Context, stop <-chan struct{}, args []string) int {
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s: no such verb: want failover", args[0])
+				return usagef("%s: no such verb: want compare or failover", args[0])
 			}
 			return nil
 		},
@@ -55,7 +55,7 @@ func run(ctx context.Context, stop <-chan struct{}, args []string) int {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetArgs(args)
-	root.AddCommand(failoverVerb(stop))
+	root.AddCommand(compareVerb(stop), failoverVerb(stop))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -84,14 +84,13 @@ func command() []string { return append([]string{"bench/others"}, os.Args[1:]...
 
 // publish shows a report and writes it into a directory. An error is one that the measurement ended with, or that a check failed.
 func publish(dir string, r page.Report, ok bool, err error) error {
-	if err := errors.Join(err, r.WriteText(os.Stdout), page.Write(dir, r)); err != nil {
-		return err
+	if err = errors.Join(err, r.WriteText(os.Stdout), page.Write(dir, r)); err == nil {
+		fmt.Printf("\nreport in %s\n", dir)
 	}
-	fmt.Printf("\nreport in %s\n", dir)
-	if !ok {
-		return errors.New("a check failed")
+	if err == nil && !ok {
+		err = errors.New("a check failed")
 	}
-	return nil
+	return err
 }
 
 // versionOf is what an executable says of itself in its first line.

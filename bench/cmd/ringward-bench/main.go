@@ -7,6 +7,8 @@
 //	ringward-bench scale     measures throughput, and such pauses, with more and more shards and nodes
 //	ringward-bench draw      draws the page of a failover report again
 //
+// How other stores fare under the same driver is measured by a program of its own, bench/others, which has their clients.
+//
 // Run uses the cluster that --endpoints or RINGWARD_ENDPOINTS names. Without either it starts one on this
 // machine, of real processes, and leaves nothing of it behind.
 //

@@ -45,8 +45,11 @@ type reported struct{ error }
 // run is the whole program. It returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	root := &cobra.Command{
-		Use:           "ringward-bench",
-		Short:         "Measures a Ringward cluster, and checks that it kept its promises",
+		Use:   "ringward-bench",
+		Short: "Measures a Ringward cluster, and checks that it kept its promises",
+		Long: `Measures a Ringward cluster, and checks that it kept its promises.
+
+To set it beside etcd and redis: cd bench/others && go run . compare`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -20,7 +20,8 @@ type content struct {
 	Command string
 	Charts  []chart.Chart
 	Rows    []line
-	Busy    int // per cent
+	Busy    int     // per cent
+	Calls   float64 // that were checked
 }
 
 // line is a row in words.
@@ -47,6 +48,11 @@ func (r *Report) content() *content {
 			l.Throughput, l.Least, l.Most = page.Thousands(int(m.Median)), page.Thousands(int(m.Least)), page.Thousands(int(m.Most))
 		}
 		c.Rows = append(c.Rows, l)
+	}
+	for _, run := range r.Runs {
+		if check := run.Report.Check; check != nil {
+			c.Calls += float64(check.Calls)
+		}
 	}
 	return c
 }
