@@ -55,6 +55,7 @@ func newScaleRequest(f *pflag.FlagSet) *scaleRequest {
 	f.DurationVar(&o.SuspectAfter, "suspect-after", time.Second, "silence after which a node is suspected")
 	f.IntVar(&m.Rounds, "rounds", 5, "kills for each cluster")
 	f.DurationVar(&m.Calm, "duration", 10*time.Second, "for how long throughput and latency are measured without a fault, for each cluster")
+	f.DurationVar(&m.Load.Warmup, "warmup", 2*time.Second, "for how long it works before that")
 
 	measureFlags(f, m, &r.workload)
 

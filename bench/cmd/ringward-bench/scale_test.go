@@ -21,7 +21,7 @@ func runScale(t *testing.T, stopAt string, args ...string) (code int, r scale.Re
 	var stdout bytes.Buffer
 	stderr := &noticing{text: stopAt, call: sync.OnceFunc(func() { close(stop) })}
 	p := &program{stdout: &stdout, stderr: stderr, stop: stop, open: stores.Ringward, start: cluster.Start, command: []string{"the", "command"}}
-	load := []string{"scale", "--out", out, "--clients", "4", "--records", "50", "--rate", "200", "--value-size", "32", "--suspect-after", "300ms", "--duration", "1s", "--rounds", "1"}
+	load := []string{"scale", "--out", out, "--clients", "4", "--records", "50", "--rate", "200", "--value-size", "32", "--suspect-after", "300ms", "--warmup", "500ms", "--duration", "1s", "--rounds", "1"}
 	code = p.run(t.Context(), append(load, args...))
 	if b, err := os.ReadFile(filepath.Join(out, "report.json")); err == nil {
 		if err := json.Unmarshal(b, &r); err != nil {
@@ -64,6 +64,7 @@ func TestScaleRefuses(t *testing.T) {
 		"--nodes 3,3":           "--nodes 3: is there twice",
 		"--shards 0":            "--shards 0: want 1 to",
 		"--duration 1ms":        "--duration 1ms: want 1s to",
+		"--warmup -1s":          "--warmup -1s: want 0s to",
 		"--rounds 0":            "--rounds 0: want 1 to",
 		"--suspect-after 0s":    "--suspect-after 0s: want 1ms to 1m0s",
 		"--suspect-after 1s,2s": `--suspect-after "1s,2s": want a duration`,

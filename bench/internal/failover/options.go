@@ -102,7 +102,7 @@ type Options struct {
 	ProbePause time.Duration
 	Unprobed   bool
 
-	// Load is what the clients do. How long, and who watches, is set by each series.
+	// Load is what the clients do. How long, and who watches, is set by each series. Its warmup is before Calm, and counts for nothing.
 	Load bench.Options
 	// Patience bounds one call.
 	Patience time.Duration
@@ -188,7 +188,7 @@ const usualStart, usualHeal = 8 * time.Second, time.Second
 func (o *Options) Estimate() (d time.Duration) {
 	for _, t := range o.Timeouts {
 		rounds := time.Duration(o.Rounds * len(o.Targets) * len(o.Faults))
-		d += o.Calm + time.Duration(1+len(o.Faults))*usualStart + rounds*(settleTime+settleMore/2+window(t)+usualHeal)
+		d += o.Load.Warmup + o.Calm + time.Duration(1+len(o.Faults))*usualStart + rounds*(settleTime+settleMore/2+window(t)+usualHeal)
 	}
 	return d.Round(10 * time.Second)
 }

@@ -198,10 +198,10 @@ func (s *series) sum(ctx context.Context, r *Series, before State) {
 		return
 	}
 	end := t.now()
-	r.Seconds = end.Seconds()
+	r.Seconds = (end - t.from).Seconds()
 	r.Errors = t.failures()
 	var all uint32
-	fine := t.throughput(0, end)
+	fine := t.throughput(t.from, end)
 	for i := 0; i+timelineStep <= len(fine); i += timelineStep {
 		var n uint32
 		for _, b := range fine[i : i+timelineStep] {
@@ -244,7 +244,7 @@ func (s *series) sum(ctx context.Context, r *Series, before State) {
 // baseline is what a round would measure where nothing happens.
 func (t *timeline) baseline(window, end time.Duration) *page.Spread {
 	var gaps []float64
-	for from := time.Duration(0); from+window <= end; from += window {
+	for from := t.from; from+window <= end; from += window {
 		longest := time.Duration(0)
 		for shard := range t.acks {
 			gap, _, _ := t.gap(shard, from, from+window)

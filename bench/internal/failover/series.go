@@ -117,6 +117,10 @@ type unsettledError struct{ error }
 // measure carries out the rounds, or lets nothing happen. An error is of a fault that could not be inflicted or undone.
 func (s *series) measure(ctx context.Context, result *Series) error {
 	if s.fault == none {
+		if w := s.o.Load.Warmup; w > 0 {
+			s.rest(ctx, w)
+			s.timeline.restart()
+		}
 		s.rest(ctx, s.o.Calm)
 		return nil
 	}

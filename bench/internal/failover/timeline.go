@@ -19,6 +19,7 @@ const maxLatency = time.Hour
 // timeline is what the clients of one cluster saw, as it came. Times are since it began. It grows by 8 bytes a write.
 type timeline struct {
 	begin time.Time
+	from  time.Duration // what was before is no part of the series' sums
 
 	mu      sync.Mutex
 	buckets []uint32          // successes in each bucketTime
@@ -43,6 +44,17 @@ func newTimeline(shards int) *timeline {
 }
 
 func (t *timeline) now() time.Duration { return time.Since(t.begin) }
+
+// restart lets the series' sums begin now: what was before was warming up. Only the one that measures calls it.
+func (t *timeline) restart() {
+	t.from = t.now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.errors)
+	for _, h := range t.latency {
+		h.Reset()
+	}
+}
 
 // note is what the clients call.
 func (t *timeline) note(e bench.Ending) {

@@ -102,3 +102,20 @@ func TestLatencyIsDivided(t *testing.T) {
 		t.Errorf("calm %+v, faulty %+v", a, b)
 	}
 }
+
+// TestRestart: what was before is in no sum, and in every gap.
+func TestRestart(t *testing.T) {
+	l := newTimeline(1)
+	l.begin = l.begin.Add(-time.Minute)
+	l.note(bench.Ending{Op: bench.Update, At: l.begin.Add(time.Second), From: l.begin})
+	l.note(bench.Ending{Failure: bench.Unavailable})
+	l.restart()
+	now := l.begin.Add(l.from)
+	l.note(bench.Ending{Op: bench.Update, At: now, From: now})
+	s := &series{timeline: l, suspectAfter: time.Second, fault: none, system: &external{}}
+	r := &Series{}
+	s.sum(t.Context(), r, nil)
+	if l.from < time.Minute || r.Seconds >= l.from.Seconds() || len(r.Errors) != 0 || r.Calm == nil || r.Calm.Max > 1000 || len(l.written(0, 0)) != 2 {
+		t.Errorf("from %v, %+v, writes %v", l.from, r, l.written(0, 0))
+	}
+}

@@ -12,7 +12,7 @@
 // A shard is decided about by the one before it in the ring, so a ring whose every shard lost a member waits for the node. One shard alone, which has
 // no other before it, always does: its throughput can be measured, and its pause is as long as the node is away. The report says in how many rounds that was so.
 //
-// In the series without a fault nobody works but the load, and three clients that raise counters. In the other one there is a probe for each shard, as in package failover;
+// In the series without a fault, which is measured after a warmup, nobody works but the load, and three clients that raise counters. In the other one there is a probe for each shard, as in package failover;
 // all probes together write no more than some 4,000 times a second, so with many shards each of them sees its shard less often: every 16ms at 64 shards.
 //
 // # The report

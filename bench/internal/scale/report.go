@@ -170,6 +170,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cluster     %d replicas, suspect-after %s, on this machine; %s\n", r.Replicas, page.MS(r.SuspectAfter), r.Ringward)
 	page.Conditions(&b, &r.Build, &r.Machine, &r.Setting)
+	fmt.Fprintf(&b, "measured    %gs after %gs of warmup, and kills in a cluster of its own\n", r.Setting.Duration, r.Setting.Warmup)
 	if r.Interrupted {
 		b.WriteString("interrupted: what was measured by then follows\n")
 	}

@@ -15,7 +15,7 @@ type Options struct {
 	// Nodes and Shards are how many there are: each of these with each of those, one cluster after the other.
 	Nodes, Shards []int
 	SuspectAfter  time.Duration
-	// Measure is how each combination is measured. Calm is for how long it works without a fault. Its cluster's nodes and shards, its
+	// Measure is how each combination is measured. Calm is for how long it works without a fault, after the load's warmup. Its cluster's nodes and shards, its
 	// timeout and what happens to whom are set here.
 	Measure failover.Options
 }
@@ -108,6 +108,7 @@ func (r *Report) run(ctx context.Context, o *Options) error {
 			if len(m.Series) > 0 {
 				r.Points = append(r.Points, newPoint(nodes, shards, m))
 				r.Build, r.Machine, r.Setting = m.Build, m.Machine, m.Setting
+				r.Setting.Warmup, r.Setting.Duration = o.Measure.Load.Warmup.Seconds(), o.Measure.Calm.Seconds()
 			}
 			if c := m.Target.Cluster; c != nil {
 				r.Ringward = c.Ringward
