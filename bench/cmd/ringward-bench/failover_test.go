@@ -212,17 +212,3 @@ func TestFailoverRefuses(t *testing.T) {
 		}
 	}
 }
-
-func TestDrawRefuses(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "report.json")
-	for text, want := range map[string]string{"{}": "report of schema 0, want 1", "no": "invalid character"} {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		var stdout, stderr bytes.Buffer
-		p := &program{stdout: &stdout, stderr: &stderr}
-		if code := p.run(t.Context(), []string{"draw", name}); code != exitError || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
-			t.Errorf("%q: exit code %d, %q; want %d, %q", text, code, stderr.String(), exitError, want)
-		}
-	}
-}

@@ -5,7 +5,7 @@
 //	ringward-bench soak      lets faults happen to clusters of its own, and checks what their clients saw
 //	ringward-bench failover  measures how long clients are without service when a node fails, and checks that nothing was lost
 //	ringward-bench scale     measures throughput, and such pauses, with more and more shards and nodes
-//	ringward-bench draw      draws the page of a failover report again
+//	ringward-bench draw      draws the page of a report again
 //
 // How other stores fare under the same driver is measured by a program of its own, bench/others, which has their clients.
 //

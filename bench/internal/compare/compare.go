@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -159,6 +160,7 @@ func (r *Report) run(ctx context.Context, o *Options) error {
 
 // one is one run. A report may come with an error that does not spoil it.
 func (r *Report) one(ctx, starting context.Context, o *Options, store int, w bench.Workload) (_ *bench.Report, err error) {
+	runtime.GC() // what the last run left is no burden of this one
 	c, err := o.Stores[store].Start(starting)
 	if err != nil {
 		return nil, err

@@ -3,9 +3,7 @@ package failover
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -39,18 +37,11 @@ type Report struct {
 
 // ReadReport reads a report.json.
 func ReadReport(name string) (*Report, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
+	if kind, err := page.KindOf(name); err != nil || kind != "" {
+		return nil, cmp.Or(err, fmt.Errorf("%s: report of kind %q, want one of failover", name, kind))
 	}
-	var r Report
-	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("%s: report of schema %d, want %d", name, r.Schema, Schema)
-	}
-	return &r, nil
+	r := new(Report)
+	return r, page.Read(name, Schema, r)
 }
 
 // Series is one cluster with one timeout, to which one kind of fault happened, or none.

@@ -3,6 +3,7 @@ package page
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -57,4 +58,38 @@ func Write(dir string, r Report) error {
 		errs = append(errs, write(d.Name+".svg", d.WriteSVG))
 	}
 	return errors.Join(errs...)
+}
+
+// KindOf is which measurement a report.json is of; empty: that of failovers, the first that there was.
+func KindOf(name string) (string, error) {
+	var r struct {
+		Kind string `json:"kind"`
+	}
+	err := read(name, &r)
+	return r.Kind, err
+}
+
+// Read reads a report.json of the wanted schema.
+func Read(name string, schema int, into Report) error {
+	var r struct {
+		Schema int `json:"schema"`
+	}
+	if err := read(name, &r); err != nil {
+		return err
+	}
+	if r.Schema != schema {
+		return fmt.Errorf("%s: report of schema %d, want %d", name, r.Schema, schema)
+	}
+	return read(name, into)
+}
+
+func read(name string, into any) error {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
