@@ -62,7 +62,7 @@ func newCompareRequest(f *pflag.FlagSet) *compareRequest {
 	f.SortFlags = false // what belongs together stays together
 	o := &r.options
 	l := &o.Load
-	f.StringSliceVar(&r.stores, "stores", storeNames, "what is compared, Ringward with the others (default: all that are here)")
+	f.StringSliceVar(&r.stores, "stores", nil, "what is compared: some of ringward, etcd, redis; ratios are against the first of them in this order (default: all that are here)")
 	f.StringSliceVar(&r.workloads, "workloads", []string{"a", "b", "c", "d", "f"}, "mixes of operations: some of "+strings.Join(bench.WorkloadNames(), ", "))
 	f.IntVar(&o.Repeats, "repeats", 3, "runs of each store with each workload")
 
@@ -93,6 +93,9 @@ func newCompareRequest(f *pflag.FlagSet) *compareRequest {
 // resolve checks what was asked for and completes it.
 func (r *compareRequest) resolve() error {
 	o := &r.options
+	if !r.flags.Changed("stores") {
+		r.stores = storeNames
+	}
 	for _, name := range r.stores {
 		if !slices.Contains(storeNames, name) {
 			return usagef("--stores %q: want some of %s", name, strings.Join(storeNames, ", "))

@@ -59,6 +59,7 @@ func TestFindStores(t *testing.T) {
 	}
 	for _, test := range [][]string{
 		{`--stores "mongo": want some of ringward, etcd, redis`, "--stores", "mongo"},
+		{"--stores: want at least one", "--stores", ""},
 		{`--workloads: workload "e": want one of`, "--workloads", "a,e"},
 		{"--workloads a: is there twice", "--workloads", "a,a"},
 		{"--servers 2: want an odd number of 3 to 9", "--servers", "2"},
