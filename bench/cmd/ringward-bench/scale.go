@@ -50,7 +50,7 @@ func newScaleRequest(f *pflag.FlagSet) *scaleRequest {
 	f.SortFlags = false // what belongs together stays together
 	o, m := &r.options, &r.options.Measure
 	f.IntSliceVar(&o.Nodes, "nodes", []int{3, 5, 8}, "nodes of the clusters, separated by commas")
-	f.IntSliceVar(&o.Shards, "shards", []int{1, 8, 64}, "their shards; each number of these with each number of nodes")
+	f.IntSliceVar(&o.Shards, "shards", []int{5, 16, 64}, "their shards; each number of these with each number of nodes")
 	f.IntVar(&m.Cluster.Replicas, "replicas", 2, "copies of each shard")
 	f.DurationVar(&o.SuspectAfter, "suspect-after", time.Second, "silence after which a node is suspected")
 	f.IntVar(&m.Rounds, "rounds", 5, "kills for each cluster")

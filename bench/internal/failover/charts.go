@@ -36,7 +36,7 @@ func (r *Report) pauseChart() *chart.Chart {
 	}
 	timeouts := r.timeouts()
 	first, last := timeouts[0]/1.6, timeouts[len(timeouts)-1]*1.6
-	f := chart.NewFrame(wide, wideHigh, chart.Log(first, last), chart.Log(low/1.4, high*1.4), "suspect-after, ms", "pause, ms")
+	f := chart.NewFrame(wide, wideHigh, chart.Log(first, last), chart.Log(low/1.4, high*1.4), r.Timeout+", ms", "pause, ms")
 	from, to := max(first, low/1.4), min(last, high*1.4)
 	f.Guide([]float64{from, to}, []float64{from, to}, "as long as the timeout: what a detector without any other delay would have")
 	f.Word(to, to, "pause = timeout ", "tick end")
@@ -47,7 +47,7 @@ func (r *Report) pauseChart() *chart.Chart {
 		}
 		f.Line(i, xs, ys, "")
 		for _, row := range rows {
-			tip := fmt.Sprintf("%s at suspect-after %s: median %s, worst %s of %d", row.Fault, page.MS(row.SuspectAfter), page.MS(row.Last.Median), page.MS(row.Last.Worst), row.Last.Count)
+			tip := fmt.Sprintf("%s at %s %s: median %s, worst %s of %d", row.Fault, r.Timeout, page.MS(row.SuspectAfter), page.MS(row.Last.Median), page.MS(row.Last.Worst), row.Last.Count)
 			f.Mark(i, row.SuspectAfter, row.Last.Worst, true, tip)
 			f.Mark(i, row.SuspectAfter, row.Last.Median, false, tip)
 		}
@@ -140,7 +140,7 @@ func (r *Report) aroundCharts() (all []chart.Chart) {
 			for n > 0 && l.xs[n-1] > end {
 				n--
 			}
-			label := fmt.Sprintf("suspect-after %s", page.MS(timeouts[l.timeout]))
+			label := fmt.Sprintf("%s %s", r.Timeout, page.MS(timeouts[l.timeout]))
 			f.Line(l.timeout, l.xs[:n], l.ys[:n], label)
 			f.KeyLine(l.timeout, fmt.Sprintf("%s, %d rounds", label, l.rounds))
 		}
@@ -162,11 +162,11 @@ func (r *Report) costCharts() []chart.Chart {
 		return nil
 	}
 	draw := func(ys []float64, title, unit string) chart.Chart {
-		f := chart.NewFrame(narrow, narrowHigh, chart.Log(slices.Min(xs)/1.6, slices.Max(xs)*1.6), chart.Linear(0, max(1, slices.Max(ys))), "suspect-after, ms", unit)
+		f := chart.NewFrame(narrow, narrowHigh, chart.Log(slices.Min(xs)/1.6, slices.Max(xs)*1.6), chart.Linear(0, max(1, slices.Max(ys))), r.Timeout+", ms", unit)
 		f.Title = title
 		f.Line(0, xs, ys, "")
 		for i := range xs {
-			f.Mark(0, xs[i], ys[i], false, fmt.Sprintf("suspect-after %s: %.0f %s", page.MS(xs[i]), ys[i], unit))
+			f.Mark(0, xs[i], ys[i], false, fmt.Sprintf("%s %s: %.0f %s", r.Timeout, page.MS(xs[i]), ys[i], unit))
 		}
 		return f.Chart
 	}
@@ -187,7 +187,7 @@ func (r *Report) latencyCharts() (all []chart.Chart) {
 	faults := r.faults()
 	for _, timeout := range r.timeouts() {
 		f := chart.NewFrame(narrow, narrowHigh, chart.Log(1, 1e4), chart.Log(low, high), "slowest one of so many operations", "latency, ms")
-		f.Title = "suspect-after " + page.MS(timeout)
+		f.Title = r.Timeout + " " + page.MS(timeout)
 		draw := func(series int, quantiles []Quantile, label string) {
 			var xs, ys []float64
 			for _, q := range quantiles {
@@ -232,7 +232,7 @@ func (r *Report) wholeCharts() (all []chart.Chart) {
 			xs, ys = append(xs, float64(i)*step), append(ys, float64(sum)/(step*float64(per)))
 		}
 		f := chart.NewFrame(wide, stripHigh, chart.Span(0, xs[len(xs)-1]), chart.Linear(0, slices.Max(ys)), "s", "ops/s")
-		f.Title = fmt.Sprintf("suspect-after %s, faults: %s", page.MS(s.SuspectAfter), s.Fault)
+		f.Title = fmt.Sprintf("%s %s, faults: %s", r.Timeout, page.MS(s.SuspectAfter), s.Fault)
 		for _, round := range s.Rounds {
 			f.Upright(round.Offset, "")
 		}

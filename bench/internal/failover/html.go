@@ -67,8 +67,8 @@ func (r *Report) content() *content {
 		page.Tile{Figure: page.Thousands(p.Calls), What: "calls of clients, each checked"})
 	for _, f := range []Fault{Kill, Pause} {
 		if best := r.best(f); best != nil {
-			p.Tiles = append(p.Tiles, page.Tile{Figure: page.MS(best.Last.Median), What: fmt.Sprintf("until service is back after %s, median; suspect-after %s, worst of %d: %s",
-				f, page.MS(best.SuspectAfter), best.Last.Count, page.MS(best.Last.Worst))})
+			p.Tiles = append(p.Tiles, page.Tile{Figure: page.MS(best.Last.Median), What: fmt.Sprintf("until service is back after %s, median; %s %s, worst of %d: %s",
+				f, r.Timeout, page.MS(best.SuspectAfter), best.Last.Count, page.MS(best.Last.Worst))})
 		}
 	}
 	return p
