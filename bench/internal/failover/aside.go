@@ -14,9 +14,9 @@ import (
 const (
 	// raisers are clients that raise counters together, each after such a pause.
 	raisers, counters = 3, 3
-	raisePause        = 5 * time.Millisecond
+	raisePause        = 20 * time.Millisecond
 	// probePause is the pause of a probe after each answer, where no other is asked for.
-	probePause = 2 * time.Millisecond
+	probePause = 5 * time.Millisecond
 )
 
 func counterKeys() []string {

@@ -17,7 +17,7 @@
 // the nodes (package network); it makes every message a little slower. Where disks are slow, every file of a node is reached through this program (package
 // volume), before and after the fault as well: compare timeouts there, not with other series.
 //
-// Beside the load there are a few clients that raise counters, and for each shard a probe: a client that writes to it again 2ms after each answer. So a
+// Beside the load there are a few clients that raise counters, and for each shard a probe: a client that writes to it again 5ms after each answer. So a
 // pause is seen to its end whatever the load asks for.
 //
 // # What is checked

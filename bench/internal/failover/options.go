@@ -97,7 +97,7 @@ type Options struct {
 	// Calm is for how long nothing happens, for each timeout.
 	Calm time.Duration
 
-	// ProbePause is the pause of a shard's probe after each answer; 0: 2ms. Unprobed lets no probe write in the series without a fault: its
+	// ProbePause is the pause of a shard's probe after each answer; 0: 5ms. Unprobed lets no probe write in the series without a fault: its
 	// throughput and latencies are those of the load alone, and gaps are those that the load sees.
 	ProbePause time.Duration
 	Unprobed   bool
