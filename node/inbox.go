@@ -70,11 +70,16 @@ type sign struct {
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
-// add lets f put something into the news.
-func (b *inbox) add(f func(*news)) {
+// note lets f put something into the news that is soon enough known at the next tick.
+func (b *inbox) note(f func(*news)) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	f(&b.news)
-	b.mu.Unlock()
+}
+
+// add lets f put something into the news, and wakes the loop.
+func (b *inbox) add(f func(*news)) {
+	b.note(f)
 	select {
 	case b.wake <- struct{}{}:
 	default:

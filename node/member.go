@@ -174,7 +174,8 @@ func (n *Node) Alive(from shard.NodeID, beat rpc.Heartbeat) {
 	if m := n.member.Load(); m != nil {
 		n.metrics.Heartbeat()
 		stalled := int(beat.StorageStalled / m.loop.tick)
-		m.inbox.add(func(x *news) { x.heard = append(x.heard, sign{node: from, beat: true, stalled: stalled}) })
+		// Time counts in ticks: a turn of the loop for each heartbeat would tell it nothing sooner.
+		m.inbox.note(func(x *news) { x.heard = append(x.heard, sign{node: from, beat: true, stalled: stalled}) })
 	}
 }
 
