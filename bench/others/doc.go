@@ -23,8 +23,8 @@
 // a tenth of that, and at least 10ms. So 1s is etcd's default, and 50ms its most aggressive setting: an election timeout must be five heartbeats.
 //
 //	bench/others/install.sh                       # builds etcd from source into .ringward/bin
-//	(cd bench/others && go run . failover --out etcd)
-//	ringward-bench failover --against bench/others/etcd/report.json
+//	(cd bench/others && go run . failover --out ../../.ringward/etcd)
+//	ringward-bench failover --against .ringward/etcd/report.json
 //
 // The last command draws both into one chart.
 //
