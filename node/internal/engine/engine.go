@@ -34,6 +34,7 @@ type engine struct {
 	proposer  *sequencer.Proposer
 	enforcer  *sequencer.Enforcer
 	recruiter *sequencer.Recruiter
+	leads     bool        // as it was seen last
 	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
 	appliedTo shard.Seqno // up to where the register is known
 	frozen    frozen
@@ -136,6 +137,7 @@ func (e *engine) follow() {
 		e.round = wedge.NewRound(e.host.opt.Replica.Self, e.replica.Chain(), e.host.opt.Replica.Numbers)
 		e.round.Tick()
 	}
+	e.lead()
 	if e.round == nil {
 		return
 	}
@@ -148,6 +150,16 @@ func (e *engine) follow() {
 		e.replica.Fill(owner)
 		e.pace.chose(e.host.now)
 		e.round = nil
+	}
+}
+
+// lead begins with what waits for a head at work, as soon as this is one: where a node was in two neighbouring shards, the second one waits
+// for the first.
+func (e *engine) lead() {
+	was := e.leads
+	if e.leads = e.replica.Leads(); e.leads && !was {
+		e.adopt()
+		e.propose()
 	}
 }
 
@@ -203,6 +215,7 @@ func (e *engine) applied(seqno shard.Seqno, register *sequencer.Register) {
 	e.replica.Applied(seqno)
 	e.appliedTo = seqno
 	e.serve()
+	defer e.lead() // by what the register is then
 	if register == e.register {
 		return
 	}
