@@ -77,7 +77,7 @@ func Defaults() Config {
 		MaxInFlightBytes: 64 << 20,
 		MaxInFlightOps:   16384,
 		MaxQueuedReads:   16384,
-		TransferRate:     32 << 20,
+		TransferRate:     16 << 20,
 		LogSegment:       64 << 20,
 		LogRetention:     256 << 20,
 		LogKeep:          256 << 20,

@@ -68,32 +68,8 @@ func (r *Report) WriteText(w io.Writer) error {
 		t.Row(row...)
 	}
 	t.End()
-	b.WriteString("\npause: from the fault until every affected shard acknowledged a write again, and where it went (medians)\n")
-	t = page.NewTable(&b, "fault", r.Timeout, "target", "rounds", "median", "worst", "detection", "decision", "wedge", "activation", "resume",
-		"reconfigurations", "false suspicions", "errors")
-	for _, row := range r.Summary {
-		target := string(row.Target)
-		if target == "" {
-			target = "all"
-		}
-		median, worst := page.Both(row.Last)
-		cells := []any{row.Fault, page.MS(row.SuspectAfter), target, row.Rounds, median, worst}
-		for _, p := range []*page.Spread{row.Detection, row.Decision, row.Wedge, row.Activation, row.Resume} {
-			m, _ := page.Both(p)
-			cells = append(cells, m)
-		}
-		t.Row(append(cells, row.Reconfigurations, row.FalseSuspicions, page.Failures(row.Errors))...)
-	}
-	t.End()
-	for _, row := range r.Summary {
-		if row.Missed > 0 && row.Target == "" {
-			fmt.Fprintf(&b, "%s at %s %s: in %d of %d rounds the node had just been dropped by all its shards; they are in no median\n",
-				row.Fault, r.Timeout, page.MS(row.SuspectAfter), row.Missed, row.Rounds)
-		}
-		if row.Silent > 0 && row.Target == "" {
-			fmt.Fprintf(&b, "%s at %s %s: in %d of %d rounds a shard had not served again at the end; they are in no median\n",
-				row.Fault, r.Timeout, page.MS(row.SuspectAfter), row.Silent, row.Rounds)
-		}
+	if len(r.Summary) > 0 {
+		r.writePauses(&b)
 	}
 	b.WriteString("\nchecks\n")
 	t = page.NewTable(&b, r.Timeout, "faults", "calls", "unknown outcome", "history", "verdict")
@@ -127,6 +103,37 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writePauses writes what the rounds say.
+func (r *Report) writePauses(b *strings.Builder) {
+	b.WriteString("\npause: from the fault until every affected shard acknowledged a write again, and where it went (medians)\n")
+	t := page.NewTable(b, "fault", r.Timeout, "target", "rounds", "median", "worst", "detection", "decision", "wedge", "activation", "resume",
+		"reconfigurations", "false suspicions", "errors")
+	for _, row := range r.Summary {
+		target := string(row.Target)
+		if target == "" {
+			target = "all"
+		}
+		median, worst := page.Both(row.Last)
+		cells := []any{row.Fault, page.MS(row.SuspectAfter), target, row.Rounds, median, worst}
+		for _, p := range []*page.Spread{row.Detection, row.Decision, row.Wedge, row.Activation, row.Resume} {
+			m, _ := page.Both(p)
+			cells = append(cells, m)
+		}
+		t.Row(append(cells, row.Reconfigurations, row.FalseSuspicions, page.Failures(row.Errors))...)
+	}
+	t.End()
+	for _, row := range r.Summary {
+		if row.Missed > 0 && row.Target == "" {
+			fmt.Fprintf(b, "%s at %s %s: in %d of %d rounds the node had just been dropped by all its shards; they are in no median\n",
+				row.Fault, r.Timeout, page.MS(row.SuspectAfter), row.Missed, row.Rounds)
+		}
+		if row.Silent > 0 && row.Target == "" {
+			fmt.Fprintf(b, "%s at %s %s: in %d of %d rounds a shard had not served again at the end; they are in no median\n",
+				row.Fault, r.Timeout, page.MS(row.SuspectAfter), row.Silent, row.Rounds)
+		}
+	}
 }
 
 // busy is the largest share of the machine that the driver took in a series; 0: little.
