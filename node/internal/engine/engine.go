@@ -36,9 +36,10 @@ type engine struct {
 	recruiter *sequencer.Recruiter
 	leads     bool        // as it was seen last
 	completed shard.Epoch // the last epoch of next that this head proposed to record as activated
+	told      shard.Epoch // the last epoch of next of whose first write this head proposed to take note
 	appliedTo shard.Seqno // up to where the register is known
 	frozen    frozen
-	adopted   shard.Epoch // the last epoch in which this head proposed to adopt a ruling
+	adopted   shard.Epoch // the last epoch in which this head proposed to adopt the ruling that it holds
 
 	ticks    int
 	suspects []shard.NodeID // as they were reported last
@@ -128,7 +129,7 @@ func (e *engine) follow() {
 			e.out = append(e.out, wedge.NewAsking(e.replica.Chain(), e.host.opt.Replica.Numbers.Next()).Messages()...)
 		}
 		e.proposer.Reset()
-		e.completed = 0
+		e.completed, e.told = 0, 0
 		e.host.learn(e.replica.Chain())
 		e.suspect() // whom a hold was about may be no member any more
 	}

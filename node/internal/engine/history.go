@@ -63,8 +63,11 @@ func (e *engine) serve() {
 // served takes what a head of the next shard says of its first write.
 func (e *engine) served(m shard.Message) {
 	newest := e.register.Chain.Newest()
-	if m.Epoch == newest.Epoch && m.From == newest.Head() && len(m.Took) == 1 && e.register.Unserved(newest) && e.replica.Leads() && !e.waits() {
-		e.replica.Propose(sequencer.Served(newest, m.Took[0]))
+	if m.Epoch != newest.Epoch || m.Epoch <= e.told || m.From != newest.Head() || len(m.Took) != 1 || m.Took[0] == 0 || !e.register.Unserved(newest) {
+		return
+	}
+	if e.replica.Leads() && !e.waits() && e.replica.Propose(sequencer.Served(newest, m.Took[0])) {
+		e.told = m.Epoch // once, however often it is said before it is applied
 	}
 }
 

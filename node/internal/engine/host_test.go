@@ -250,3 +250,43 @@ func TestRemovedReplicaLearns(t *testing.T) {
 		t.Errorf("it goes by epoch %d of shard 2, want 2", e)
 	}
 }
+
+// TestServedIsNotedOnce: however often, and by whom, a first write is told of before it is applied, the history gets one entry for it.
+func TestServedIsNotedOnce(t *testing.T) {
+	w := quiet(t, "ab", "cd")
+	w.crash(w.node(id("b")))
+	for range 8 {
+		w.tick()
+	}
+	h := w.node(id("c")).host
+	entries := func() (n int) {
+		for _, rec := range h.Ready().Write {
+			if rec.Kind == shard.RecordEntry {
+				n++
+			}
+		}
+		return n
+	}
+	h.Ready()
+	told := shard.Message{Kind: shard.MsgServed, Shard: 1, From: id("a"), To: id("c"), Epoch: 2, Took: []uint64{7}}
+	for what, change := range map[string]func(m *shard.Message){
+		"another node":  func(m *shard.Message) { m.From = id("b") },
+		"an old epoch":  func(m *shard.Message) { m.Epoch = 1 },
+		"a later epoch": func(m *shard.Message) { m.Epoch = 3 },
+		"no time":       func(m *shard.Message) { m.Took = []uint64{0} },
+		"nothing":       func(m *shard.Message) { m.Took = nil },
+		"too much":      func(m *shard.Message) { m.Took = []uint64{1, 2} },
+	} {
+		m := told
+		change(&m)
+		if h.Step(m); entries() != 0 {
+			t.Errorf("%s makes an entry", what)
+		}
+	}
+	for range 3 {
+		h.Step(told)
+	}
+	if n := entries(); n != 1 {
+		t.Errorf("told three times it makes %d entries", n)
+	}
+}

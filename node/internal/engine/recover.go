@@ -161,6 +161,9 @@ func (e *engine) closed(m shard.Message) bool {
 // hold takes a ruling that came along with a history of this shard, before anything is done with that.
 func (e *engine) hold(g shard.Ruling) {
 	if g.Open() && g.Chain[0].Shard == e.next && !e.register.Adopted(g) {
+		if old, _ := e.replica.Ruling(); g.At > old.At {
+			e.adopted = 0 // a later attempt's may come when the earlier one's is proposed already
+		}
 		e.replica.Rule(g)
 	}
 }

@@ -78,3 +78,21 @@ func TestFreezeEnds(t *testing.T) {
 		t.Errorf("after the freeze epoch %d is the newest, want 2: node d is dead", e)
 	}
 }
+
+// TestLaterRulingIsAdoptedToo: a member may bring the ruling of a later attempt when the earlier one's is proposed already. Held, and never
+// adopted in that epoch, it would keep the shard from deciding anything.
+func TestLaterRulingIsAdoptedToo(t *testing.T) {
+	w := newWorld(t, testOptions(), "ab", "cd")
+	e := w.node(id("a")).host.engines[1]
+	ruling := func(at uint64) shard.Ruling { return shard.Ruling{At: at, Chain: chainOf(2, "cd", "c")} }
+	e.hold(ruling(5))
+	e.adopted = 7
+	e.hold(ruling(5))
+	if e.adopted != 7 {
+		t.Error("the same ruling is proposed again")
+	}
+	e.hold(ruling(6))
+	if g, _ := e.replica.Ruling(); e.adopted != 0 || g.At != 6 {
+		t.Errorf("adopted %d, holds the ruling of attempt %d: the later one is not proposed", e.adopted, g.At)
+	}
+}
