@@ -169,7 +169,7 @@ func TestLifeOfACluster(t *testing.T) {
 		t.Errorf("version %q, endpoints %v", c.Version(), c.Endpoints())
 	}
 	n := c.Nodes()[1]
-	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) })
+	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) && lives(t, n)[0] != "" })
 	first := lives(t, n)[0]
 	for _, want := range []string{"--name node-2", "--listen " + n.Endpoint, "--gossip " + n.Gossip, "--ops " + n.Ops,
 		"--join " + c.Nodes()[0].Gossip + "," + c.Nodes()[2].Gossip, "--suspect-after 50ms"} {

@@ -13,7 +13,7 @@ import (
 func TestLinks(t *testing.T) {
 	c := startTest(t, Options{Nodes: 3, Shards: 3, Replicas: 2, Links: true, Settings: []string{"--max-key", "1KiB"}})
 	n, network := c.Nodes()[1], c.Network()
-	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) })
+	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) && lives(t, n)[0] != "" })
 	first := lives(t, n)[0]
 	for _, want := range []string{"--gossip " + n.Gossip, "--gossip-advertise " + network.Gossip(1), "--http-proxy " + network.Proxy(1),
 		"--join " + network.Gossip(0) + "," + network.Gossip(2), "--max-key 1KiB"} {
@@ -38,7 +38,7 @@ func TestLater(t *testing.T) {
 	if err := n.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) })
+	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) && lives(t, n)[0] != "" })
 	if join := "--join " + c.Nodes()[0].Gossip + "," + c.Nodes()[1].Gossip; !strings.Contains(lives(t, n)[0], join) {
 		t.Errorf("node started as %q, want %q in it", lives(t, n)[0], join)
 	}
@@ -51,7 +51,7 @@ func TestDisks(t *testing.T) {
 	}
 	c := startTest(t, Options{Nodes: 2, Shards: 1, Replicas: 1, DiskBytes: 1 << 20})
 	n := c.Nodes()[0]
-	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) })
+	eventually(t, "the node writes", func() bool { return exists(filepath.Join(n.Dir, "lives")) && lives(t, n)[0] != "" })
 	if err := n.Disk().Fill(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -116,19 +117,17 @@ func TestRecallWhatIsSynced(t *testing.T) {
 	}
 }
 
-// gate is a file system that lets nobody open a file of the log for reading before it is told to.
+// gate is a file system that stops who opens a file of the log first, once it is armed, until it may go on.
 type gate struct {
 	vfs.FS
+	armed      atomic.Bool
 	comes, may chan struct{}
 }
 
 func (g *gate) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
-	if strings.HasSuffix(name, ".log") {
-		select {
-		case g.comes <- struct{}{}:
-			<-g.may
-		default: // nobody watches
-		}
+	if strings.HasSuffix(name, ".log") && g.armed.CompareAndSwap(true, false) {
+		g.comes <- struct{}{}
+		<-g.may
 	}
 	return g.FS.Open(name, o...)
 }
@@ -149,6 +148,7 @@ func TestRecallBesideTrim(t *testing.T) {
 		err     error
 	}
 	read := make(chan result, 1)
+	g.armed.Store(true)
 	go func() {
 		entries, err := d.Recall(1, 0, l.h.Last(), l.h.Lineage, 1)
 		read <- result{entries, err}
