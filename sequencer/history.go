@@ -81,23 +81,20 @@ func activated(past []Decision, e shard.Epoch, o Outcome) []Decision {
 	return now
 }
 
-// Unserved reports whether c is among the decisions, and it is not known when its head acknowledged a first write.
-func (r *Register) Unserved(c shard.Configuration) bool {
-	return slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.Configuration.Equal(c) && d.Served == 0 })
+// Unserved is the place among the decisions of that about c, if it is not known when its head acknowledged a first write; -1: it is, or there is none.
+func (r *Register) Unserved(c shard.Configuration) int {
+	return slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Configuration.Equal(c) && d.Served == 0 })
 }
 
 // served is the register that knows it. The first time counts.
 func (r *Register) served(c shard.Configuration, took uint64) *Register {
-	if !r.Unserved(c) {
+	i := r.Unserved(c)
+	if i < 0 {
 		return r
 	}
 	next := r.with(r.Chain, r.Activated, r.Learner)
 	next.Decisions = slices.Clone(r.Decisions)
-	for i := range next.Decisions {
-		if next.Decisions[i].Configuration.Epoch == c.Epoch {
-			next.Decisions[i].Served = took
-		}
-	}
+	next.Decisions[i].Served = took
 	return next
 }
 

@@ -55,8 +55,9 @@ func (r *Replica) Propose(c Command) bool {
 	return true
 }
 
-// Leads reports whether the replica is a head whose commit covers all that was before it.
-func (r *Replica) Leads() bool { return r.isHead() && r.vouches() }
+// Leads reports whether the replica is a head whose commit covers all that was before it, and whose contents do: what it decides by them is
+// decided by all of that.
+func (r *Replica) Leads() bool { return r.isHead() && r.vouches() && r.hasApplied(r.floor) }
 
 // number makes a command the next entry. Only the head of an ACTIVE and synced chain comes here.
 func (r *Replica) number(c Command, token Token) {

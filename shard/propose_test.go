@@ -35,6 +35,59 @@ func TestLeads(t *testing.T) {
 	c.decide("a")
 	c.node(id("a")).replica.Learn(c.chain)
 	check(c, "a", false, false) // PENDING
+
+	// All that it inherited is committed, and not in the contents yet, by which it would decide.
+	c = settled(t, 1, "a", "b")
+	r := c.node(id("a")).replica
+	r.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v")})
+	r.Durable(len(r.Output().Write))
+	c.decide("a")
+	r.Learn(c.chain)
+	r.Durable(len(r.Output().Write))
+	r.Inherit(Inheritance{Lineage: Lineage{{Epoch: 1}}, Cut: 2})
+	r.Durable(len(r.Output().Write))
+	if work := r.Output().Work; len(work) != 1 {
+		t.Fatalf("%d entries to apply, want 1", len(work))
+	}
+	check(c, "a", false, true)
+	r.Applied(2)
+	check(c, "a", true, true)
+}
+
+// TestServed: a head has served once a write that it numbered itself in its configuration is committed and applied.
+func TestServed(t *testing.T) {
+	c := settled(t, 1, "a", "b")
+	a := c.node(id("a")).replica
+	check := func(what string, want bool) {
+		t.Helper()
+		if got := a.Served(); got != want {
+			t.Errorf("%s: served %v, want %v", what, got, want)
+		}
+	}
+	c.decide("a")
+	a.Learn(c.chain)
+	c.settle()
+	check("PENDING, with what it served before", false)
+	a.Inherit(Inheritance{Lineage: Lineage{{Epoch: 1}, {Epoch: 2, Seqno: 1}}, Cut: 1})
+	c.settle()
+	if !a.Leads() {
+		t.Fatalf("it does not lead: %s", c.standing(c.node(id("a"))))
+	}
+	a.Propose(Command{Kind: CommandExpireSessions})
+	c.settle()
+	check("a command of its own", false)
+	a.Write(Request{Shard: 1, Kind: Put, Key: []byte("k"), Value: []byte("v")})
+	a.Durable(len(a.Output().Write))
+	check("a write that is durable", false)
+	if work := a.Output().Work; len(work) != 1 {
+		t.Fatalf("%d entries to apply, want 1", len(work))
+	}
+	check("a write that is committed", false)
+	a.Applied(3)
+	check("a write that is applied", true)
+	c.decide("a", "b")
+	a.Learn(c.chain)
+	check("wedged", false)
 }
 
 // TestMinReplicas: with too few members the head takes no writes of clients, but those of the ring, and reads are served.

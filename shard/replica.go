@@ -334,10 +334,13 @@ func (r *Replica) Applied(seqno Seqno) {
 	r.applying = slices.Delete(r.applying, 0, n)
 }
 
-// Served reports whether a write that this head numbered in its configuration has been acknowledged.
-func (r *Replica) Served() bool {
-	return r.firstWrite != 0 && (len(r.applying) == 0 || r.applying[0].seqno > r.firstWrite) && r.commit >= r.firstWrite
+// hasApplied reports whether the history is committed and applied up to there.
+func (r *Replica) hasApplied(seqno Seqno) bool {
+	return r.commit >= seqno && (len(r.applying) == 0 || r.applying[0].seqno > seqno)
 }
+
+// Served reports whether a write that this head numbered in its configuration has been acknowledged.
+func (r *Replica) Served() bool { return r.firstWrite != 0 && r.hasApplied(r.firstWrite) }
 
 // Step takes a message from another replica of the shard, which has passed Message.Valid.
 func (r *Replica) Step(m Message) {

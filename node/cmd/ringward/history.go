@@ -32,12 +32,12 @@ that is what detection took. The times after BASE are
   INHERITED  from then until the new head was ACTIVE
   ALL ACTIVE from when the decision was in force until all members were known to be ACTIVE: nodes ask each other again
              about every tick, so it is up to a tick too long
-
-  SERVED     from when the new head was ACTIVE until it had acknowledged a first write, or opened a session: with no load, until one came
+  SERVED     from when the new head was ACTIVE until it had acknowledged a first write, or opened a session: with no
+             load, until one came
 
 Each is told by one node's clock, and "-" where none knows: a node had restarted in between, a later decision came first, or what the
-head said of its first write was lost. Clocks of nodes may differ, so WHEN is no order. What is shown may lack the very last decision, where the members that answer have not heard that
-it is in force.
+head said of its first write was lost. Clocks of nodes may differ, so WHEN is no order. What is shown may lack the very last
+decision, where the members that answer have not heard that it is in force.
 
 A shard that is not in the ring ends with exit code 3.`,
 		Args: exactly("SHARD"),

@@ -63,7 +63,7 @@ func (e *engine) serve() {
 // served takes what a head of the next shard says of its first write.
 func (e *engine) served(m shard.Message) {
 	newest := e.register.Chain.Newest()
-	if m.Epoch != newest.Epoch || m.Epoch <= e.told || m.From != newest.Head() || len(m.Took) != 1 || m.Took[0] == 0 || !e.register.Unserved(newest) {
+	if m.Epoch != newest.Epoch || m.Epoch <= e.told || m.From != newest.Head() || len(m.Took) != 1 || m.Took[0] == 0 || e.register.Unserved(newest) < 0 {
 		return
 	}
 	if e.replica.Leads() && !e.waits() && e.replica.Propose(sequencer.Served(newest, m.Took[0])) {

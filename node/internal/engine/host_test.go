@@ -290,3 +290,28 @@ func TestServedIsNotedOnce(t *testing.T) {
 		t.Errorf("told three times it makes %d entries", n)
 	}
 }
+
+// TestServedIsToldInOneLife: a head that restarted in its configuration does not know since when it is ACTIVE, and tells nothing of its first write.
+func TestServedIsToldInOneLife(t *testing.T) {
+	w := quiet(t, "ab", "cd")
+	a := w.node(id("a"))
+	serve := func() pace {
+		a.host.Request(shard.Request{Shard: 1, Kind: shard.Put, Key: []byte("k"), Value: []byte("v")})
+		for range 8 {
+			w.tick()
+		}
+		return a.host.engines[1].pace
+	}
+	w.crash(w.node(id("b")))
+	for range 8 {
+		w.tick()
+	}
+	if p := serve(); p.chosen == 0 || p.served == 0 {
+		t.Errorf("a new head has served, and knows %+v", p)
+	}
+	w.crash(a)
+	w.start(a)
+	if p := serve(); p.active == 0 || p.served != 0 {
+		t.Errorf("after a restart it knows %+v", p)
+	}
+}
