@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -68,8 +69,31 @@ const loadPatience = 30 * time.Second
 // loadPause is the pause after a failure to load a record.
 const loadPause = 50 * time.Millisecond
 
+// Distinct reports what is asked for twice: it would be counted as one, and take twice as long.
+func Distinct[T comparable](what string, all []T) error {
+	for i, x := range all {
+		if slices.Contains(all[:i], x) {
+			return fmt.Errorf("%s %v: want it once", what, x)
+		}
+	}
+	return nil
+}
+
 // ErrStopped says that the run was stopped before anything was measured.
 var ErrStopped = errors.New("stopped before anything was measured")
+
+// UntilStopped is a context that ends when stop is closed, for the cause ErrStopped. Cancel gives it up.
+func UntilStopped(ctx context.Context, stop <-chan struct{}) (_ context.Context, cancel func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-stop:
+			end(ErrStopped)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { end(nil) }
+}
 
 // Run loads the records, warms up and measures. The clients share the stores evenly. It
 // returns when no operation is under way any more. Ending the context ends the operations as well; what was

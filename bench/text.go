@@ -16,7 +16,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	r.heading(&b)
 	r.table(&b)
-	fmt.Fprintf(&b, "\nerrors      %s\n", failures(r.Total.Errors))
+	fmt.Fprintf(&b, "\nerrors      %s\n", Failures(r.Total.Errors))
 	if n := r.Total.Retries; n > 0 {
 		fmt.Fprintf(&b, "retries     %d, after a version mismatch\n", n)
 	}
@@ -118,7 +118,8 @@ func mix(shares map[string]float64) string {
 	return strings.Join(parts, ", ")
 }
 
-func failures(m map[Failure]int64) string {
+// Failures writes how many calls failed in which ways.
+func Failures(m map[Failure]int64) string {
 	if len(m) == 0 {
 		return "none"
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,8 +13,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/compare"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // compareRequest is what the flags of compare ask for.
@@ -45,7 +45,7 @@ makes the exit code 1. Redis is a primary with replicas, appendfsync always, who
 
 Without --stores those are compared whose executables are there. --out gets report.json, report.txt, report.html and its charts as SVG.
 Ctrl-C ends it, and what was measured by then is reported.`,
-		Args: noArguments,
+		Args: cli.Exactly(),
 	}
 	r := newCompareRequest(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -66,16 +66,11 @@ func newCompareRequest(f *pflag.FlagSet) *compareRequest {
 	f.StringSliceVar(&r.workloads, "workloads", []string{"a", "b", "c", "d", "f"}, "mixes of operations: some of "+strings.Join(bench.WorkloadNames(), ", "))
 	f.IntVar(&o.Repeats, "repeats", 3, "runs of each store with each workload")
 
-	f.IntVar(&l.Clients, "clients", 64, "clients, each of which does one operation at a time")
-	f.Float64Var(&l.Rate, "rate", 0, "operations a second, due at fixed times whatever the store does; 0: as fast as the clients can")
+	cli.LoadFlags(f, l)
 	f.DurationVar(&l.Duration, "duration", 10*time.Second, "length of the measured phase of a run")
 	f.DurationVar(&l.Warmup, "warmup", 2*time.Second, "length of the phase before it")
-	f.Uint64Var(&l.Records, "records", 10_000, "records that are loaded first")
-	f.IntVar(&l.ValueSize, "value-size", 1000, "bytes of a value")
-	f.Uint64Var(&l.Seed, "seed", 1, "what the operations follow from")
-	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation")
 	f.BoolVar(&o.Check, "check", true, "record every call, and check at the end of each run that the history is linearizable")
-	f.DurationVar(&o.CheckTime, "check-timeout", time.Minute, "patience with a check: without a verdict by then it has failed")
+	cli.PatienceFlags(f, &o.Patience, &o.CheckTime)
 
 	f.StringVar(&r.ours.Ringward, "ringward", "../../.ringward/bin/ringward", "the ringward executable")
 	f.IntVar(&r.ours.Nodes, "nodes", 3, "nodes of Ringward")
@@ -86,7 +81,7 @@ func newCompareRequest(f *pflag.FlagSet) *compareRequest {
 	f.DurationVar(&r.election, "election-timeout", time.Second, "etcd's election timeout; heartbeats are a tenth")
 	f.StringVar(&r.redis, "redis", "redis-server", "the redis executable")
 	f.IntVar(&r.servers, "servers", 3, "servers of etcd, and of redis")
-	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named compare-DATE-TIME)")
+	cli.OutFlag(f, &r.out, compare.Kind)
 	return r
 }
 
@@ -98,18 +93,18 @@ func (r *compareRequest) resolve() error {
 	}
 	for _, name := range r.stores {
 		if !slices.Contains(storeNames, name) {
-			return usagef("--stores %q: want some of %s", name, strings.Join(storeNames, ", "))
+			return cli.Usagef("--stores %q: want some of %s", name, strings.Join(storeNames, ", "))
 		}
 	}
 	for _, name := range r.workloads {
 		w, err := bench.ParseWorkload(name)
 		if err != nil {
-			return usagef("--workloads: %w", err)
+			return cli.Usagef("--workloads: %w", err)
 		}
 		o.Workloads = append(o.Workloads, w)
 	}
 	if err := r.ours.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if err := validServers(r.servers); err != nil {
 		return err
@@ -121,7 +116,7 @@ func (r *compareRequest) resolve() error {
 		return err
 	}
 	if err := o.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	return nil
 }
@@ -138,7 +133,7 @@ func (r *compareRequest) findStores() error {
 		case err == nil:
 			r.options.Stores = append(r.options.Stores, s)
 		case name == storeNames[0] || r.flags.Changed("stores") || r.flags.Changed(name):
-			return usagef("--%s %q: want an executable: %w", name, *path, err)
+			return cli.Usagef("--%s %q: want an executable: %w", name, *path, err)
 		default:
 			r.options.LeftOut = append(r.options.LeftOut, fmt.Sprintf("%s: no executable %s (--%s)", name, *path, name))
 		}
@@ -193,23 +188,19 @@ func started[C compare.Cluster](c C, err error) (compare.Cluster, error) {
 
 // measure measures, and reports what was measured whatever ended it.
 func (r *compareRequest) measure(ctx context.Context, stop <-chan struct{}) error {
-	if r.out == "" {
-		r.out = "compare-" + time.Now().Format("20060102-150405")
-	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
-		return err
-	}
 	o := &r.options
 	o.Stop, o.Tell = stop, tell
 	for _, text := range o.LeftOut {
 		tell("left out: " + text)
 	}
-	tell(fmt.Sprintf("this takes about %v; Ctrl-C ends it, and what was measured by then is reported", o.Estimate()))
-	report, err := compare.Run(ctx, *o)
-	if report == nil || len(report.Runs) == 0 {
-		_ = os.Remove(r.out) // unless there is something in it
-		return cmp.Or(err, bench.ErrStopped)
+	m := measurement(compare.Kind, r.out)
+	m.Takes = o.Estimate()
+	m.Run = func() (page.Report, error) {
+		report, err := compare.Run(ctx, *o)
+		if report == nil || len(report.Runs) == 0 {
+			return nil, err
+		}
+		return report, err
 	}
-	report.Command = command()
-	return publish(r.out, report, report.OK, err)
+	return m.Do()
 }

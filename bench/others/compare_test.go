@@ -26,8 +26,8 @@ func asked(t *testing.T, args ...string) *compareRequest {
 	return r
 }
 
-// program makes an executable that says what it is.
-func program(t *testing.T, says string) string {
+// executable makes one that says what it is.
+func executable(t *testing.T, says string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho '"+says+"'\n"), 0o755); err != nil {
@@ -39,7 +39,7 @@ func program(t *testing.T, says string) string {
 // TestFindStores: who is not there is left out, unless somebody asked for it.
 func TestFindStores(t *testing.T) {
 	t.Setenv("PATH", "/bin:/usr/bin") // for the programs' shell
-	here, ours := program(t, "Some server v=1 sha=0"), program(t, "ringward 1")
+	here, ours := executable(t, "Some server v=1 sha=0"), executable(t, "ringward 1")
 	r := asked(t, "--ringward", ours, "--etcd", here)
 	r.redis = "/no/such/redis"
 	if err := r.resolve(); err != nil {
@@ -61,7 +61,7 @@ func TestFindStores(t *testing.T) {
 		{`--stores "mongo": want some of ringward, etcd, redis`, "--stores", "mongo"},
 		{"--stores: want at least one", "--stores", ""},
 		{`--workloads: workload "e": want one of`, "--workloads", "a,e"},
-		{"--workloads a: is there twice", "--workloads", "a,a"},
+		{"--workloads a: want it once", "--workloads", "a,a"},
 		{"--servers 2: want an odd number of 3 to 9", "--servers", "2"},
 		{"--election-timeout 1ms: want 50ms to", "--election-timeout", "1ms"},
 		{"--replicas 4: want 1 to 3", "--replicas", "4"},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,11 +26,6 @@ const (
 	etcdPath = "../../.ringward/bin/etcd"
 	// minHeartbeat is etcd's shortest sensible heartbeat interval.
 	minHeartbeat = 10 * time.Millisecond
-	// startTime is patience with a cluster that starts, askTime with one server that is asked how it fares.
-	startTime, askTime = time.Minute, 2 * time.Second
-	startPoll          = 50 * time.Millisecond
-	// instances is how many clients the workers share, as with Ringward.
-	instances = 3
 )
 
 // etcd is a cluster of etcd's servers.
@@ -85,36 +79,18 @@ func startEtcd(ctx context.Context, path, version string, n int, election time.D
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("etcd has no leader within %v", startTime))
-	defer cancel()
-	for {
+	return s, await(ctx, "etcd has no leader", func(ctx context.Context) bool {
 		state, _ := s.Look(ctx)
-		if state != nil && state.Lacking() == nil {
-			return s, nil
-		}
-		select {
-		case <-time.After(startPoll):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+		return state != nil && state.Lacking() == nil
+	})
 }
 
 // Version is what etcd says of itself.
 func (s *etcd) Version() string { return s.version }
 
 // Open opens clients, each of which knows all servers.
-func (s *etcd) Open(_ context.Context, patience time.Duration) (opened []bench.Parted, err error) {
-	for i := range instances {
-		endpoints := s.endpoints()
-		i %= len(endpoints)
-		c, err := openEtcd(slices.Concat(endpoints[i:], endpoints[:i]), patience)
-		if err != nil {
-			return nil, err
-		}
-		opened = append(opened, c)
-	}
-	return opened, nil
+func (s *etcd) Open(_ context.Context, patience time.Duration) ([]bench.Parted, error) {
+	return failover.OpenAll(s.endpoints(), func(endpoints []string) (bench.Parted, error) { return openEtcd(endpoints, patience) })
 }
 
 func (s *etcd) endpoints() (all []string) {
@@ -145,31 +121,33 @@ func (s *etcd) Told(context.Context, failover.State, uint64, time.Time, map[int]
 
 // Survey reads every key at every server.
 func (s *etcd) Survey(ctx context.Context, keys []string, r *history.Recorder) (map[string]inspect.Found, error) {
-	var first map[string]inspect.Found
-	var errs []error
+	var answers []map[string]inspect.Found
 	for _, v := range s.all {
-		held := map[string]inspect.Found{}
-		one, err := openEtcd([]string{v.endpoint}, inspect.CallTime)
+		held, err := v.ask(ctx, keys, r.Client())
 		if err != nil {
 			return nil, err
 		}
-		recorded := bench.Record(one, r.Client())
-		for _, key := range keys {
-			value, version, err := recorded.Get(ctx, key)
-			if f := bench.FailureOf(err); f != "" && f != bench.NotFound {
-				return nil, errors.Join(fmt.Errorf("reading %s at %s: %w", key, v.name, err), one.Close())
-			}
-			held[key] = inspect.Found{Value: value, Version: version}
-			if a := first[key]; first != nil && (a.Version != version || string(a.Value) != string(value)) {
-				errs = append(errs, fmt.Errorf("%s: %s answers version %d, and %s version %d", key, s.all[0].name, a.Version, v.name, version))
-			}
-		}
-		if first == nil {
-			first = held
-		}
-		errs = append(errs, one.Close())
+		answers = append(answers, held)
 	}
-	return first, errors.Join(errs...)
+	return answers[0], inspect.Disagreement(s.endpoints(), keys, answers)
+}
+
+// ask reads keys at one server.
+func (v *etcdServer) ask(ctx context.Context, keys []string, log *history.Log) (_ map[string]inspect.Found, err error) {
+	one, err := openEtcd([]string{v.endpoint}, inspect.CallTime)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, one.Close()) }()
+	held, recorded := map[string]inspect.Found{}, bench.Record(one, log)
+	for _, key := range keys {
+		value, version, err := recorded.Get(ctx, key)
+		if f := bench.FailureOf(err); f != "" && f != bench.NotFound {
+			return nil, fmt.Errorf("reading %s at %s: %w", key, v.name, err)
+		}
+		held[key] = inspect.Found{Value: value, Version: version}
+	}
+	return held, nil
 }
 
 // Complaints are none: etcd logs as an error what a lost server is to it.

@@ -17,7 +17,7 @@ type etcdStore struct {
 	patience time.Duration
 }
 
-func openEtcd(endpoints []string, patience time.Duration) (*etcdStore, error) {
+func openEtcd(endpoints []string, patience time.Duration) (bench.Parted, error) {
 	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, DialTimeout: patience, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -16,27 +16,29 @@ import (
 )
 
 func TestChoose(t *testing.T) {
-	base := failoverRequest{servers: 3, timeouts: []time.Duration{50 * time.Millisecond, time.Second}, faults: []string{"kill", "pause"}, targets: []string{"head", "tail"}, workload: "b",
-		options: failover.Options{Rounds: 1, Calm: time.Second, Patience: time.Second, Load: bench.Options{Clients: 4}}}
-	r := base
-	if err := r.choose(); err != nil {
-		t.Fatal(err)
+	choose := func(args ...string) (*failoverRequest, error) {
+		f := pflag.NewFlagSet("failover", pflag.ContinueOnError)
+		r := newFailoverRequest(f)
+		if err := f.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return r, r.choose()
 	}
-	if o := r.options; len(o.Timeouts) != 2 || len(o.Faults) != 2 || o.Targets[1] != failover.Tail || o.Load.Workload.Name != "b" {
-		t.Errorf("chosen %+v", o)
+	r, err := choose("--faults", "kill,pause", "--targets", "head,tail", "--workload", "b")
+	if o := r.options; err != nil || len(o.Timeouts) != 2 || len(o.Faults) != 2 || o.Targets[1] != failover.Tail || o.Load.Workload.Name != "b" || o.Load.Records != 1000 {
+		t.Errorf("error %v, chosen %+v", err, o)
 	}
-	for want, change := range map[string]func(r *failoverRequest){
-		"--election-timeout 20ms: want 50ms to 1m0s": func(r *failoverRequest) { r.timeouts = []time.Duration{20 * time.Millisecond} },
-		`--faults "flood": want some of`:             func(r *failoverRequest) { r.faults = []string{"flood"} },
-		`--targets "king": want some of`:             func(r *failoverRequest) { r.targets = []string{"king"} },
-		`--workload "z": want one of`:                func(r *failoverRequest) { r.workload = "z" },
-		"--servers 4: want an odd number":            func(r *failoverRequest) { r.servers = 4 },
-		"--rounds 0: want 1 to":                      func(r *failoverRequest) { r.options.Rounds = 0 },
-		"--timeout 0s: want more":                    func(r *failoverRequest) { r.options.Patience = 0 },
+	for want, args := range map[string][]string{
+		"--election-timeout 20ms: want 50ms to 1m0s": {"--election-timeout", "20ms"},
+		`--faults "flood": want some of`:             {"--faults", "flood"},
+		`--targets "king": want some of`:             {"--targets", "king"},
+		`--workload "z": want one of`:                {"--workload", "z"},
+		"--servers 4: want an odd number":            {"--servers", "4"},
+		"--rounds 0: want 1 to":                      {"--rounds", "0"},
+		"--timeout 0s":                               {"--timeout", "0s"},
 	} {
-		r := base
-		if change(&r); !strings.Contains(fmt.Sprint(r.choose()), want) {
-			t.Errorf("%q: error %v", want, r.choose())
+		if _, err := choose(args...); !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%q: error %v", want, err)
 		}
 	}
 }

@@ -1,15 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // failoverRequest is what the flags of failover ask for.
@@ -25,9 +27,15 @@ func failoverVerb(stop <-chan struct{}) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failover",
 		Short: "Measure how long etcd's clients are without service when its leader fails, and check that nothing was lost",
-		Args:  noArguments,
+		Args:  cli.Exactly(),
 	}
-	r, f := &failoverRequest{}, cmd.Flags()
+	r := newFailoverRequest(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.measure(cmd.Context(), stop) }
+	return cmd
+}
+
+func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
+	r := &failoverRequest{}
 	f.SortFlags = false // what belongs together stays together
 	o := &r.options
 	f.StringVar(&r.etcd, "etcd", etcdPath, "the etcd executable; install.sh makes one there")
@@ -38,13 +46,12 @@ func failoverVerb(stop <-chan struct{}) *cobra.Command {
 	f.StringSliceVar(&r.targets, "targets", []string{"head"}, "whom it hits: some of head (the leader), tail (a follower), random")
 	f.IntVar(&o.Rounds, "rounds", 20, "faults of each kind for each timeout and target")
 	f.DurationVar(&o.Calm, "calm", 20*time.Second, "for how long nothing happens, for each timeout")
-	f.IntVar(&o.Load.Clients, "clients", 64, "clients, each of which does one operation at a time")
 	f.StringVar(&r.workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
-	f.Float64Var(&o.Load.Rate, "rate", 0, "operations a second; 0: as fast as the clients can")
-	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation")
-	f.StringVar(&r.out, "out", "etcd-report", "directory for the report")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return r.measure(cmd.Context(), stop) }
-	return cmd
+	o.Load.Records, o.Load.ValueSize, o.CheckTime = 1000, 100, 2*time.Minute
+	cli.LoadFlags(f, &o.Load)
+	cli.PatienceFlags(f, &o.Patience, &o.CheckTime)
+	cli.OutFlag(f, &r.out, failover.Kind)
+	return r
 }
 
 // measure does it.
@@ -55,7 +62,7 @@ func (r *failoverRequest) measure(ctx context.Context, stop <-chan struct{}) err
 	}
 	version, err := versionOf(r.etcd)
 	if err != nil {
-		return usagef("--etcd %s: %w", r.etcd, err)
+		return cli.Usagef("--etcd %s: %w", r.etcd, err)
 	}
 	o.Start = func(ctx context.Context, election time.Duration) (failover.System, error) {
 		s, err := startEtcd(ctx, r.etcd, version, r.servers, election)
@@ -65,26 +72,29 @@ func (r *failoverRequest) measure(ctx context.Context, stop <-chan struct{}) err
 		return s, nil
 	}
 	o.Stop, o.Tell = stop, tell
-	report, err := failover.Run(ctx, *o)
-	if report == nil || len(report.Series) == 0 {
-		return cmp.Or(err, bench.ErrStopped)
+	m := measurement(failover.Kind, r.out)
+	m.Takes = o.Estimate()
+	m.Run = func() (page.Report, error) {
+		report, err := failover.Run(ctx, *o)
+		if report == nil || len(report.Series) == 0 {
+			return nil, err
+		}
+		return report, err
 	}
-	report.Command = command()
-	return publish(r.out, report, report.OK, err)
+	return m.Do()
 }
 
 // choose checks what was asked for and completes it.
 func (r *failoverRequest) choose() (err error) {
 	o := &r.options
-	o.Store, o.TimeoutName, o.CheckTime = "etcd", "election-timeout", 2*time.Minute
-	o.Load.Records, o.Load.ValueSize, o.Load.Seed = 1000, 100, 1
+	o.Store, o.TimeoutName = "etcd", "election-timeout"
 	o.Cluster.Nodes, o.Cluster.Shards, o.Cluster.Replicas = r.servers, 1, r.servers
 	o.Start = func(context.Context, time.Duration) (failover.System, error) { return nil, nil } // which says that no Ringward is meant
 	if err := validServers(r.servers); err != nil {
 		return err
 	}
-	if o.Patience <= 0 {
-		return usagef("--timeout %v: want more than 0s", o.Patience)
+	if err := cli.Patient(o.Patience, o.CheckTime); err != nil {
+		return err
 	}
 	for _, d := range r.timeouts {
 		if err := validElection(d); err != nil {
@@ -95,23 +105,23 @@ func (r *failoverRequest) choose() (err error) {
 	for _, s := range r.faults {
 		f, err := failover.ParseFault(s)
 		if err != nil {
-			return usagef("--%w", err)
+			return cli.Usagef("--%w", err)
 		}
 		o.Faults = append(o.Faults, f)
 	}
 	for _, s := range r.targets {
 		t, err := failover.ParseTarget(s)
 		if err != nil {
-			return usagef("--%w", err)
+			return cli.Usagef("--%w", err)
 		}
 		o.Targets = append(o.Targets, t)
 	}
 	if o.Load.Workload, err = bench.ParseWorkload(r.workload); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	o.Load.Distribution = o.Load.Workload.Distribution
 	if err := o.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	return nil
 }
@@ -121,14 +131,14 @@ const maxServers = 9
 
 func validServers(n int) error {
 	if n < 3 || n > maxServers || n%2 == 0 {
-		return usagef("--servers %d: want an odd number of 3 to %d, most of which are left when one fails", n, maxServers)
+		return cli.Usagef("--servers %d: want an odd number of 3 to %d, most of which are left when one fails", n, maxServers)
 	}
 	return nil
 }
 
 func validElection(d time.Duration) error {
 	if d < 5*minHeartbeat || d > failover.MaxSuspect {
-		return usagef("--election-timeout %v: want %v to %v", d, 5*minHeartbeat, failover.MaxSuspect)
+		return cli.Usagef("--election-timeout %v: want %v to %v", d, 5*minHeartbeat, failover.MaxSuspect)
 	}
 	return nil
 }

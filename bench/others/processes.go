@@ -1,13 +1,22 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/ringward/ringward/bench/internal/spawn"
+)
+
+const (
+	// startTime is patience with a cluster that starts, askTime with one server that is asked how it fares.
+	startTime, askTime = time.Minute, 2 * time.Second
+	startPoll          = 50 * time.Millisecond
 )
 
 // processes are those of one store's servers on this machine, in a directory of theirs. Nothing of them outlives this program.
@@ -65,6 +74,22 @@ func (p *processes) launch(one *process) error {
 		_ = cmd.Wait() // it is killed in the end, or told to stop
 		close(done)
 	}()
+	return nil
+}
+
+// await waits until servers that were started are ready.
+func await(ctx context.Context, what string, ready func(ctx context.Context) bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("%s within %v", what, startTime))
+	defer cancel()
+	poll := time.NewTicker(startPoll)
+	defer poll.Stop()
+	for !ready(ctx) {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 	return nil
 }
 

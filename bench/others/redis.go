@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/cluster"
+	"github.com/ringward/ringward/bench/internal/failover"
 )
 
 // redisServers are one primary and its replicas.
@@ -58,32 +59,18 @@ func startRedis(ctx context.Context, path, version string, n int) (_ *redisServe
 	}
 	admin := redis.NewClient(redisOptions(s.primary, askTime))
 	defer admin.Close()
-	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("redis has no %d replicas within %v", n-1, startTime))
-	defer cancel()
-	for {
+	return s, await(ctx, fmt.Sprintf("redis has no %d replicas", n-1), func(ctx context.Context) bool {
 		info, _ := admin.Info(ctx, "replication").Result()
-		if strings.Count(info, "state=online") == n-1 {
-			return s, nil
-		}
-		select {
-		case <-time.After(startPoll):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+		return strings.Count(info, "state=online") == n-1
+	})
 }
 
 // Version is what redis says of itself.
 func (s *redisServers) Version() string { return s.version }
 
 // Open opens clients of the primary.
-func (s *redisServers) Open(ctx context.Context, patience time.Duration) (opened []bench.Parted, err error) {
-	for range instances {
-		c, err := openRedis(ctx, s.primary, s.most, patience)
-		if err != nil {
-			return opened, err
-		}
-		opened = append(opened, c)
-	}
-	return opened, nil
+func (s *redisServers) Open(ctx context.Context, patience time.Duration) ([]bench.Parted, error) {
+	return failover.OpenAll([]string{s.primary}, func(endpoints []string) (bench.Parted, error) {
+		return openRedis(ctx, endpoints[0], s.most, patience)
+	})
 }

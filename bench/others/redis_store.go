@@ -34,7 +34,7 @@ func redisOptions(endpoint string, patience time.Duration) *redis.Options {
 	}
 }
 
-func openRedis(ctx context.Context, endpoint string, replicas int, patience time.Duration) (*redisStore, error) {
+func openRedis(ctx context.Context, endpoint string, replicas int, patience time.Duration) (bench.Parted, error) {
 	s := &redisStore{client: redis.NewClient(redisOptions(endpoint, patience)), replicas: replicas, patience: patience}
 	var err error
 	if s.write, err = s.client.ScriptLoad(ctx, writeScript).Result(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/cli"
 )
 
 func (p *program) checkVerb() *cobra.Command {
@@ -20,10 +21,10 @@ func (p *program) checkVerb() *cobra.Command {
 		Long: `Reads a history that run --history kept, or that a failed check left, and decides whether it is linearizable: whether
 every call can be given one moment between its beginning and its end, such that the calls, done in the order of those moments, give
 the answers that were given.`,
-		Args: exactly("FILE"),
+		Args: cli.Exactly("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if timeout <= 0 {
-				return usagef("--timeout %v: want more than 0s", timeout)
+				return cli.Usagef("--timeout %v: want more than 0s", timeout)
 			}
 			h, err := history.ReadFile(args[0])
 			if err != nil {
@@ -39,7 +40,7 @@ the answers that were given.`,
 			}
 			if err == nil && !verdict.OK() {
 				// The verdict is on standard output, and need not be said twice.
-				err = reported{judgement(verdict)}
+				err = cli.Report(judgement(verdict))
 			}
 			return err
 		},

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/stores"
 )
@@ -35,7 +36,7 @@ func TestOwnCluster(t *testing.T) {
 	p := &program{stdout: &stdout, stderr: &stderr, open: stores.Ringward, start: cluster.Start}
 	code := p.run(t.Context(), strings.Fields("run --nodes 3 --shards 3 --replicas 2 --suspect-after 2s --workload f --clients 8 --connections 2 "+
 		"--records 200 --value-size 64 --warmup 0s --duration 300ms --check -o json --ringward "+ringward))
-	if code != exitOK {
+	if code != cli.OK {
 		t.Fatalf("exit code %d\n%s\n%s", code, &stdout, &stderr)
 	}
 	var r bench.Report

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/compare"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/page"
@@ -19,7 +20,7 @@ func (p *program) drawVerb() *cobra.Command {
 		Short: "Draw the page of a report again",
 		Long: `Reads a report.json that failover, scale, or compare of bench/others wrote, and writes its page, as HTML, to standard output; with --out, all files of
 the report, charts as SVG among them, into that directory.`,
-		Args: exactly("FILE"),
+		Args: cli.Exactly("FILE"),
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			r, err := readReport(args[0], against)
 			switch {
@@ -42,26 +43,25 @@ func readReport(name string, against []string) (page.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == "" {
+	if len(against) > 0 && kind != failover.Kind {
+		return nil, cli.Usagef("--against %q: %s is of kind %q, and only those of failover have others beside them", against, name, kind)
+	}
+	switch kind {
+	case failover.Kind:
 		r, err := failover.ReadReport(name)
 		if err != nil {
 			return nil, err
 		}
 		r.Against, err = readReports(against)
 		return r, err
-	}
-	if len(against) > 0 {
-		return nil, usagef("--against %q: %s is of kind %s, and only failovers have others beside them", against, name, kind)
-	}
-	switch kind {
 	case scale.Kind:
 		r := new(scale.Report)
-		return r, page.Read(name, scale.Schema, r)
+		return r, page.Read(name, kind, scale.Schema, r)
 	case compare.Kind:
 		r := new(compare.Report)
-		return r, page.Read(name, compare.Schema, r)
+		return r, page.Read(name, kind, compare.Schema, r)
 	}
-	return nil, fmt.Errorf("%s: report of kind %q: want scale, compare, or none, which is failover's", name, kind)
+	return nil, fmt.Errorf("%s: report of kind %q: want failover, scale or compare", name, kind)
 }
 
 // readReports reads several of failovers.

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/page"
 	"github.com/ringward/ringward/bench/internal/volume"
@@ -56,7 +54,7 @@ every shard healed. The exit code is 1 otherwise, and history and logs are kept.
 
 --out gets report.json, report.txt, report.html, which needs nothing else to be looked at, and its charts as SVG. With --endpoints the cluster is one that runs already: --inject and
 --heal are commands that find in their environment RINGWARD_FAULT, RINGWARD_NODE, RINGWARD_NODE_ID and RINGWARD_ADDRESS.`,
-		Args: exactly(),
+		Args: cli.Exactly(),
 	}
 	r := newFailoverRequest(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -85,7 +83,7 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 
 	measureFlags(f, o, &r.workload)
 
-	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named failover-DATE-TIME)")
+	cli.OutFlag(f, &r.out, failover.Kind)
 	f.StringSliceVar(&r.against, "against", nil, "report.json of other stores, as bench/others writes it, to be drawn beside this one, separated by commas")
 	f.StringVar(&c.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
 	f.StringVar(&c.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
@@ -97,27 +95,19 @@ func newFailoverRequest(f *pflag.FlagSet) *failoverRequest {
 
 // measureFlags are those of a load and of how it is checked.
 func measureFlags(f *pflag.FlagSet, o *failover.Options, workload *string) {
-	l := &o.Load
-	f.IntVar(&l.Clients, "clients", 64, "clients, each of which does one operation at a time")
 	f.StringVar(workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
-	f.Float64Var(&l.Rate, "rate", 0, "operations a second, due at fixed times whatever the cluster does; 0: as fast as the clients can")
-	f.Uint64Var(&l.Records, "records", 1000, "records that are loaded first")
-	f.IntVar(&l.ValueSize, "value-size", 100, "bytes of a value")
-	f.Uint64Var(&l.Seed, "seed", 1, "what the operations follow from, and whom a random target is")
-	f.DurationVar(&o.Patience, "timeout", 10*time.Second, "patience of one operation, its retries included")
-	f.DurationVar(&o.CheckTime, "check-timeout", 2*time.Minute, "patience with the check of one history: without a verdict by then it has failed")
+	o.Load.Records, o.Load.ValueSize, o.CheckTime = 1000, 100, 2*time.Minute
+	cli.LoadFlags(f, &o.Load)
+	cli.PatienceFlags(f, &o.Patience, &o.CheckTime)
 }
 
 // resolveMeasure checks what they ask for.
 func resolveMeasure(o *failover.Options, workload string) (err error) {
 	if o.Load.Workload, err = bench.ParseWorkload(workload); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	o.Load.Distribution = o.Load.Workload.Distribution
-	if o.Patience <= 0 || o.CheckTime <= 0 {
-		return usagef("--timeout %v, --check-timeout %v: want more than 0s", o.Patience, o.CheckTime)
-	}
-	return nil
+	return cli.Patient(o.Patience, o.CheckTime)
 }
 
 // resolve checks what was asked for and completes it. Errors are the user's.
@@ -125,16 +115,16 @@ func (r *failoverRequest) resolve() (err error) {
 	o := &r.options
 	o.Timeouts = r.timeouts
 	if len(r.faults) == 0 {
-		return usagef("--faults: want at least one, or none by that name")
+		return cli.Usagef("--faults: want at least one, or none by that name")
 	}
 	if !slices.Equal(r.faults, []string{"none"}) {
 		for _, name := range r.faults {
 			if name == "none" {
-				return usagef("--faults %s: none stands alone: without a fault it is measured in any case", strings.Join(r.faults, ","))
+				return cli.Usagef("--faults %s: none stands alone: without a fault it is measured in any case", strings.Join(r.faults, ","))
 			}
 			f, err := failover.ParseFault(name)
 			if err != nil {
-				return usagef("--%w", err)
+				return cli.Usagef("--%w", err)
 			}
 			o.Faults = append(o.Faults, f)
 		}
@@ -145,7 +135,7 @@ func (r *failoverRequest) resolve() (err error) {
 	for _, name := range r.targets {
 		t, err := failover.ParseTarget(name)
 		if err != nil {
-			return usagef("--%w", err)
+			return cli.Usagef("--%w", err)
 		}
 		o.Targets = append(o.Targets, t)
 	}
@@ -156,7 +146,7 @@ func (r *failoverRequest) resolve() (err error) {
 		return err
 	}
 	if err := o.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if o.External == nil && slices.Contains(o.Faults, failover.SlowDisk) {
 		if err := volume.SlowAvailable(); err != nil {
@@ -174,23 +164,23 @@ func (r *failoverRequest) resolveTarget() error {
 	e := r.external
 	if len(e.Endpoints) == 0 {
 		if e.Inject != "" || e.Heal != "" {
-			return usagef("--inject %q, --heal %q: are for a cluster that runs already: name it with --endpoints", e.Inject, e.Heal)
+			return cli.Usagef("--inject %q, --heal %q: are for a cluster that runs already: name it with --endpoints", e.Inject, e.Heal)
 		}
 		return nil
 	}
 	for _, name := range []string{"nodes", "shards", "replicas", "ringward", "sabotage"} {
 		if f := r.flags.Lookup(name); f.Changed {
-			return usagef("--%s %v: --endpoints names a cluster that runs already: leave one of the two out", name, f.Value)
+			return cli.Usagef("--%s %v: --endpoints names a cluster that runs already: leave one of the two out", name, f.Value)
 		}
 	}
 	if !r.flags.Changed("suspect-after") {
 		r.options.Timeouts = []time.Duration{time.Second} // the nodes' default
 	}
 	if len(r.options.Timeouts) != 1 {
-		return usagef("--suspect-after %v: the nodes that --endpoints names have one setting: want that one", r.options.Timeouts)
+		return cli.Usagef("--suspect-after %v: the nodes that --endpoints names have one setting: want that one", r.options.Timeouts)
 	}
 	if len(r.options.Faults) > 0 && (e.Inject == "" || e.Heal == "") {
-		return usagef("--inject %q, --heal %q: want a command for each, or --faults none", e.Inject, e.Heal)
+		return cli.Usagef("--inject %q, --heal %q: want a command for each, or --faults none", e.Inject, e.Heal)
 	}
 	r.options.External = &e
 	return nil
@@ -202,41 +192,17 @@ func (p *program) failover(ctx context.Context, r *failoverRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := makeOut(&r.out, "failover"); err != nil {
-		return err
-	}
 	o := r.options
 	o.Stop = p.stop
-	o.Tell = func(line string) { fmt.Fprintln(p.stderr, line) }
-	o.Tell(fmt.Sprintf("this takes about %v; Ctrl-C ends it, and what was measured by then is reported", o.Estimate()))
-	report, err := failover.Run(ctx, o)
-	if report == nil {
-		return err
+	o.Tell = p.tell
+	m := cli.Measurement{Verb: failover.Kind, Out: r.out, Command: p.command, Takes: o.Estimate(), Stdout: p.stdout, Tell: p.tell}
+	m.Run = func() (page.Report, error) {
+		report, err := failover.Run(ctx, o)
+		if report == nil || len(report.Series) == 0 {
+			return nil, err
+		}
+		report.Against = others
+		return report, err
 	}
-	if len(report.Series) == 0 {
-		_ = os.Remove(r.out) // unless there is something in it
-		return cmp.Or(err, bench.ErrStopped)
-	}
-	report.Command, report.Against = p.command, others
-	return p.publish(r.out, report, report.OK, err)
-}
-
-// makeOut makes the directory of a report, so that one that cannot be made is known before anything is measured.
-func makeOut(dir *string, verb string) error {
-	if *dir == "" {
-		*dir = verb + "-" + time.Now().Format("20060102-150405")
-	}
-	return os.MkdirAll(*dir, 0o755)
-}
-
-// publish shows a report and writes it into a directory. An error is one that the measurement ended with, or that a check failed.
-func (p *program) publish(dir string, r page.Report, ok bool, err error) error {
-	err = errors.Join(err, r.WriteText(p.stdout), page.Write(dir, r))
-	if err == nil {
-		fmt.Fprintf(p.stdout, "\nreport in %s\n", dir)
-	}
-	if err == nil && !ok {
-		err = reported{errors.New("a check failed")}
-	}
-	return err
+	return m.Do()
 }

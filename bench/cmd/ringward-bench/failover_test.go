@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/stores"
@@ -68,7 +69,7 @@ func failoverKill(t *testing.T, ringward string) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	m := runFailover(t, "never", "--ringward", ringward, "--suspect-after", "300ms", "--faults", "kill", "--targets", "head", "--rounds", "1")
-	if m.code != exitOK || !m.report.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
+	if m.code != cli.OK || !m.report.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
 		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
 	nothingLeft(t, tmp)
@@ -107,7 +108,7 @@ func failoverStopped(t *testing.T, ringward string) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	m := runFailover(t, "  pause tail", "--ringward", ringward, "--suspect-after", "300ms", "--faults", "pause", "--targets", "tail", "--rounds", "50")
-	if m.code != exitOK || !m.report.Interrupted || !m.report.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
+	if m.code != cli.OK || !m.report.Interrupted || !m.report.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
 		t.Errorf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
 	nothingLeft(t, tmp)
@@ -122,7 +123,7 @@ func failoverSlow(t *testing.T, ringward string) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	m := runFailover(t, "never", "--ringward", ringward, "--suspect-after", "500ms", "--faults", "slow-disk", "--targets", "tail", "--rounds", "1", "--calm", "3s")
-	if m.code != exitOK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
+	if m.code != cli.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 1 {
 		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
 	for _, a := range m.report.Series[1].Rounds[0].Affected {
@@ -138,7 +139,7 @@ func failoverUndecided(t *testing.T, ringward string) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	m := runFailover(t, "never", "--ringward", ringward, "--suspect-after", "300ms", "--faults", "none", "--check-timeout", "1ns")
-	if m.code != exitError || m.report.OK || len(m.report.Series) != 1 || m.report.Series[0].Verdict.History.Verdict != "undecided" {
+	if m.code != cli.Failed || m.report.OK || len(m.report.Series) != 1 || m.report.Series[0].Verdict.History.Verdict != "undecided" {
 		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
 	kept := m.report.Series[0].Verdict.History.History
@@ -157,12 +158,12 @@ func failoverElsewhere(t *testing.T, ringward string) {
 	asked := filepath.Join(t.TempDir(), "asked")
 	m := runFailover(t, "never", "--endpoints", c.Endpoints()[1], "--suspect-after", "50ms", "--faults", "kill", "--targets", "head,random", "--rounds", "1",
 		"--inject", "echo inject $RINGWARD_FAULT $RINGWARD_NODE $RINGWARD_ADDRESS >>"+asked, "--heal", "echo heal $RINGWARD_NODE >>"+asked)
-	if m.code != exitOK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 2 {
+	if m.code != cli.OK || len(m.report.Series) != 2 || len(m.report.Series[1].Rounds) != 2 {
 		t.Fatalf("exit code %d\n%s\n%s", m.code, m.stdout, m.stderr)
 	}
 	bad := runFailover(t, "never", "--endpoints", c.Endpoints()[1], "--suspect-after", "50ms", "--faults", "kill", "--targets", "head", "--rounds", "1",
 		"--inject", "echo no such luck; exit 3", "--heal", "true")
-	if bad.code != exitError || !strings.Contains(bad.stderr, "no such luck") || len(bad.report.Series) != 2 {
+	if bad.code != cli.Failed || !strings.Contains(bad.stderr, "no such luck") || len(bad.report.Series) != 2 {
 		t.Errorf("a fault that cannot be inflicted: exit code %d, %s", bad.code, bad.stderr)
 	}
 	b, err := os.ReadFile(asked)
@@ -178,7 +179,7 @@ func failoverElsewhere(t *testing.T, ringward string) {
 }
 
 func TestFailoverRefuses(t *testing.T) {
-	for args, want := range map[string]string{
+	refuses(t, "failover", map[string]string{
 		"--faults flood":           `--faults "flood": want some of kill, pause, partition, oneway, slow-disk, reset`,
 		"--faults none,kill":       "--faults none,kill: none stands alone",
 		"--faults kill,pause,kill": "--faults kill: want it once",
@@ -204,11 +205,5 @@ func TestFailoverRefuses(t *testing.T) {
 		"--endpoints a:1 --faults none --suspect-after 1s,2s": "have one setting",
 		"--ringward /no/such": `--ringward "/no/such": want an executable`,
 		"now":                 `"now": one argument too many`,
-	} {
-		var stdout, stderr bytes.Buffer
-		p := &program{stdout: &stdout, stderr: &stderr}
-		if code := p.run(t.Context(), append([]string{"failover"}, strings.Fields(args)...)); code != exitUsage || !strings.Contains(stderr.String(), want) {
-			t.Errorf("failover %s: exit code %d, %q; want %d, %q", args, code, stderr.String(), exitUsage, want)
-		}
-	}
+	})
 }

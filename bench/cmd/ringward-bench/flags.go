@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 )
 
@@ -42,20 +43,15 @@ func newRequest(f *pflag.FlagSet) *request {
 	f.SortFlags = false // what belongs together stays together
 	f.StringVar(&r.workload, "workload", "a", "mix of operations: "+strings.Join(bench.WorkloadNames(), ", "))
 	f.StringVar(&r.distribution, "distribution", "", "how records are chosen: zipfian, uniform or latest (default: the workload's own)")
-	f.IntVar(&o.Clients, "clients", 64, "clients, each of which does one operation at a time")
+	cli.LoadFlags(f, o)
 	f.IntVar(&r.connections, "connections", 1, "instances of the client SDK that the clients share")
-	f.Float64Var(&o.Rate, "rate", 0, "operations a second, due at fixed times whatever the cluster does; 0: as fast as the clients can")
 	f.DurationVar(&o.Duration, "duration", 10*time.Second, "length of the measured phase")
 	f.DurationVar(&o.Warmup, "warmup", 2*time.Second, "length of the phase before it")
-	f.Uint64Var(&o.Records, "records", 10_000, "records that are loaded first")
 	f.BoolVar(&o.SkipLoad, "skip-load", false, "load nothing: the cluster holds the records already")
-	f.IntVar(&o.ValueSize, "value-size", 1000, "bytes of a value")
-	f.Uint64Var(&o.Seed, "seed", 1, "what the operations follow from")
-	f.DurationVar(&r.timeout, "timeout", 10*time.Second, "patience of one operation, its retries included")
+	cli.PatienceFlags(f, &r.timeout, &r.checkTimeout)
 	f.VarP(&r.output, "output", "o", "form of the report: text or json")
 
 	f.BoolVar(&r.check, "check", false, "record every call, and check at the end that the history is linearizable")
-	f.DurationVar(&r.checkTimeout, "check-timeout", time.Minute, "patience with the check: without a verdict by then it has failed")
 	f.StringVar(&r.history, "history", "", "file that gets the history; implies --check (default: a temporary file, only where the check fails)")
 
 	f.StringSliceVar(&r.endpoints, "endpoints", nil,
@@ -77,10 +73,10 @@ func (r *request) resolve() error {
 	o := &r.options
 	var err error
 	if o.Workload, err = bench.ParseWorkload(r.workload); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if o.Distribution, err = bench.ParseDistribution(cmp.Or(r.distribution, string(o.Workload.Distribution))); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if err := r.resolveTarget(); err != nil {
 		return err
@@ -90,18 +86,13 @@ func (r *request) resolve() error {
 		o.History = history.NewRecorder(r.ownCluster())
 	}
 	if err := o.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if r.connections < 1 || r.connections > o.Clients {
-		return usagef("--connections %d: want 1 to %d, the number of clients", r.connections, o.Clients)
+		return cli.Usagef("--connections %d: want 1 to %d, the number of clients", r.connections, o.Clients)
 	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{{"timeout", r.timeout}, {"check-timeout", r.checkTimeout}} {
-		if d.value <= 0 {
-			return usagef("--%s %v: want more than 0s", d.name, d.value)
-		}
+	if err := cli.Patient(r.timeout, r.checkTimeout); err != nil {
+		return err
 	}
 	if r.ownCluster() {
 		r.cluster.Ringward, err = findRingward(r.cluster.Ringward)
@@ -121,28 +112,28 @@ func (r *request) resolveTarget() error {
 			r.endpoints, from = strings.Split(env, ","), envEndpoints
 		}
 	} else if len(r.endpoints) == 0 {
-		return usagef("--endpoints %q: want host:port, several separated by commas", "")
+		return cli.Usagef("--endpoints %q: want host:port, several separated by commas", "")
 	}
 	if len(r.endpoints) > 0 {
 		for i, e := range r.endpoints {
 			e = strings.TrimSpace(e)
 			if host, port, err := net.SplitHostPort(e); err != nil || host == "" || port == "" {
-				return usagef("%s %q: want host:port, several separated by commas", from, e)
+				return cli.Usagef("%s %q: want host:port, several separated by commas", from, e)
 			}
 			r.endpoints[i] = e
 		}
 		for _, name := range ownFlags {
 			if f := r.flags.Lookup(name); f.Changed {
-				return usagef("--%s %v: %s names a cluster that runs already: leave one of the two out", name, f.Value, from)
+				return cli.Usagef("--%s %v: %s names a cluster that runs already: leave one of the two out", name, f.Value, from)
 			}
 		}
 		return nil
 	}
 	if err := r.cluster.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	if r.flags.Changed("suspect-after") && r.cluster.SuspectAfter == 0 {
-		return usagef("--suspect-after 0s: want 1ms or more")
+		return cli.Usagef("--suspect-after 0s: want 1ms or more")
 	}
 	return nil
 }
@@ -152,7 +143,7 @@ func findRingward(asked string) (string, error) {
 	if asked != "" {
 		path, err := exec.LookPath(asked)
 		if err != nil {
-			return "", usagef("--ringward %q: want an executable: %w", asked, err)
+			return "", cli.Usagef("--ringward %q: want an executable: %w", asked, err)
 		}
 		return filepath.Abs(path)
 	}
@@ -163,7 +154,7 @@ func findRingward(asked string) (string, error) {
 	}
 	path, err := exec.LookPath("ringward")
 	if err != nil {
-		return "", usagef("no ringward executable beside this one or on PATH to start a cluster with: name one with --ringward, or a running cluster with --endpoints")
+		return "", cli.Usagef("no ringward executable beside this one or on PATH to start a cluster with: name one with --ringward, or a running cluster with --endpoints")
 	}
 	return filepath.Abs(path)
 }

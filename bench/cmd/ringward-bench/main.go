@@ -24,28 +24,15 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/stores"
 )
 
 func main() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	stop := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		<-signals
-		close(stop)
-		<-signals
-		cancel()
-		// The third one ends the process at once.
-		signal.Reset()
-	}()
+	ctx, stop := cli.Signals()
 	p := &program{
 		stdout:  os.Stdout,
 		stderr:  os.Stderr,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 )
 
@@ -82,6 +83,18 @@ func (m *memory) Close() error {
 	return nil
 }
 
+// refuses checks that a verb takes none of these arguments, and says why.
+func refuses(t *testing.T, verb string, wants map[string]string) {
+	t.Helper()
+	for args, want := range wants {
+		var stdout, stderr bytes.Buffer
+		p := &program{stdout: &stdout, stderr: &stderr}
+		if code := p.run(t.Context(), append([]string{verb}, strings.Fields(args)...)); code != cli.BadUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s %s: exit code %d, %q; want %d, %q", verb, args, code, stderr.String(), cli.BadUsage, want)
+		}
+	}
+}
+
 // result is how a run of the program ended.
 type result struct {
 	code           int
@@ -118,7 +131,7 @@ func quick(args ...string) []string {
 func TestRunText(t *testing.T) {
 	m := &memory{}
 	got := execute(t, m, nil, quick("--workload", "F", "--check", "--connections", "2")...)
-	if got.code != exitOK || got.stderr != "" || m.closed != 2 {
+	if got.code != cli.OK || got.stderr != "" || m.closed != 2 {
 		t.Fatalf("got %+v, %d stores closed", got, m.closed)
 	}
 	for _, want := range []string{"50% read, 50% read-modify-write", "a:1,b:2", "2 over 2 connections", "history     linearizable", "errors      none"} {
@@ -131,7 +144,7 @@ func TestRunText(t *testing.T) {
 func TestRunJSON(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "history.jsonl")
 	got := execute(t, &memory{}, nil, quick("-o", "json", "--rate", "5000", "--history", name, "--distribution", "uniform", "--seed", "9")...)
-	if got.code != exitOK || got.stderr != "" {
+	if got.code != cli.OK || got.stderr != "" {
 		t.Fatalf("got %+v", got)
 	}
 	var r bench.Report
@@ -145,7 +158,7 @@ func TestRunJSON(t *testing.T) {
 		t.Errorf("report %s", got.stdout)
 	}
 	checked := execute(t, &memory{}, nil, "check", name, "-o", "json")
-	if checked.code != exitOK || !strings.Contains(checked.stdout, `"verdict":"linearizable"`) {
+	if checked.code != cli.OK || !strings.Contains(checked.stdout, `"verdict":"linearizable"`) {
 		t.Errorf("check says %+v", checked)
 	}
 }
@@ -154,7 +167,7 @@ func TestViolationIsFoundAndKept(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	got := execute(t, &memory{stale: true}, nil, quick("--check")...)
-	if got.code != exitError || !strings.Contains(got.stdout, "history     violated") || !strings.Contains(got.stderr, "no order of the calls explains how this one ended") {
+	if got.code != cli.Failed || !strings.Contains(got.stdout, "history     violated") || !strings.Contains(got.stderr, "no order of the calls explains how this one ended") {
 		t.Fatalf("got %+v", got)
 	}
 	files, err := fs.Glob(os.DirFS(tmp), "ringward-history-*.jsonl")
@@ -166,7 +179,7 @@ func TestViolationIsFoundAndKept(t *testing.T) {
 		t.Errorf("the output does not name %s:\n%s", name, got.stdout)
 	}
 	checked := execute(t, &memory{}, nil, "check", name)
-	if checked.code != exitError || !strings.HasPrefix(checked.stdout, "violated: ") || checked.stderr != "" {
+	if checked.code != cli.Failed || !strings.HasPrefix(checked.stdout, "violated: ") || checked.stderr != "" {
 		t.Errorf("check says %+v", checked)
 	}
 }
@@ -174,21 +187,21 @@ func TestViolationIsFoundAndKept(t *testing.T) {
 func TestUndecidedIsAFailure(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	got := execute(t, &memory{}, nil, quick("--check", "--check-timeout", "1ns")...)
-	if got.code != exitError || !strings.Contains(got.stdout, "history     undecided") || !strings.Contains(got.stdout, "kept in ") {
+	if got.code != cli.Failed || !strings.Contains(got.stdout, "history     undecided") || !strings.Contains(got.stdout, "kept in ") {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestHistoryThatCannotBeKept(t *testing.T) {
 	got := execute(t, &memory{}, nil, quick("--history", filepath.Join(t.TempDir(), "none", "history.jsonl"))...)
-	if got.code != exitError || !strings.Contains(got.stderr, "the history is not kept") || !strings.Contains(got.stdout, "linearizable") {
+	if got.code != cli.Failed || !strings.Contains(got.stderr, "the history is not kept") || !strings.Contains(got.stdout, "linearizable") {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestNoSuccessIsAFailure(t *testing.T) {
 	got := execute(t, &memory{down: true}, nil, quick()...)
-	if got.code != exitError || !strings.Contains(got.stderr, "no operation succeeded") || !strings.Contains(got.stdout, "unavailable") {
+	if got.code != cli.Failed || !strings.Contains(got.stderr, "no operation succeeded") || !strings.Contains(got.stdout, "unavailable") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -198,7 +211,7 @@ func TestStopReportsWhatWasMeasured(t *testing.T) {
 	var once sync.Once
 	m := &memory{onGet: func() { once.Do(func() { close(stop) }) }}
 	got := execute(t, m, stop, "run", "--endpoints", "a:1", "--records", "10", "--duration", "1h", "--warmup", "0s", "--check")
-	if got.code != exitOK || !strings.Contains(got.stdout, "interrupted: 3600s were planned") || !strings.Contains(got.stdout, "linearizable") {
+	if got.code != cli.OK || !strings.Contains(got.stdout, "interrupted: 3600s were planned") || !strings.Contains(got.stdout, "linearizable") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -207,14 +220,14 @@ func TestStopBeforeTheMeasurement(t *testing.T) {
 	stop := make(chan struct{})
 	close(stop)
 	got := execute(t, &memory{}, stop, quick()...)
-	if got.code != exitError || !strings.Contains(got.stderr, "stopped before anything was measured") || got.stdout != "" {
+	if got.code != cli.Failed || !strings.Contains(got.stderr, "stopped before anything was measured") || got.stdout != "" {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestOpenFails(t *testing.T) {
 	got := execute(t, &memory{}, nil, "run", "--endpoints", "nobody:1")
-	if got.code != exitError || got.stderr != "ringward-bench: nobody answers\n" {
+	if got.code != cli.Failed || got.stderr != "ringward-bench: nobody answers\n" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -278,7 +291,7 @@ func TestUsageErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.args, func(t *testing.T) {
 			got := execute(t, &memory{}, nil, strings.Fields(test.args)...)
-			if got.code != exitUsage || !strings.Contains(got.stderr, test.want) || got.stdout != "" {
+			if got.code != cli.BadUsage || !strings.Contains(got.stderr, test.want) || got.stdout != "" {
 				t.Errorf("got %+v, want exit code 2 and %q", got, test.want)
 			}
 		})
@@ -291,7 +304,7 @@ func TestCheckOfWhatIsNoHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := execute(t, &memory{}, nil, "check", name)
-	if got.code != exitError || !strings.Contains(got.stderr, name+": line 1") {
+	if got.code != cli.Failed || !strings.Contains(got.stderr, name+": line 1") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -299,7 +312,7 @@ func TestCheckOfWhatIsNoHistory(t *testing.T) {
 func TestNoExecutable(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	got := execute(t, &memory{}, nil, "run")
-	if got.code != exitUsage || !strings.Contains(got.stderr, "--ringward") || !strings.Contains(got.stderr, "--endpoints") {
+	if got.code != cli.BadUsage || !strings.Contains(got.stderr, "--ringward") || !strings.Contains(got.stderr, "--endpoints") {
 		t.Errorf("got %+v", got)
 	}
 }

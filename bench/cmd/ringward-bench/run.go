@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 )
 
@@ -23,7 +24,7 @@ machine and removed at the end; then driver and nodes share the machine, and tak
 
 Workloads are the core mixes of YCSB: a (50% read, 50% update), b (95% read, 5% update), c (read), d (95% read the latest,
 5% insert), f (50% read, 50% read-modify-write); puts and gets are one operation only.`,
-		Args: exactly(),
+		Args: cli.Exactly(),
 	}
 	r := newRequest(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -99,17 +100,8 @@ func (p *program) withCluster(ctx context.Context, r *request, target *bench.Tar
 
 // unlessStopped prepares the measurement; being told to stop ends that at once.
 func (p *program) unlessStopped(ctx context.Context, prepare func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-p.stop:
-			cancel(bench.ErrStopped)
-		case <-done:
-		}
-	}()
+	ctx, cancel := bench.UntilStopped(ctx, p.stop)
+	defer cancel()
 	err := prepare(ctx)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

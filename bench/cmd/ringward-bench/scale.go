@@ -1,16 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/cli"
+	"github.com/ringward/ringward/bench/internal/page"
 	"github.com/ringward/ringward/bench/internal/scale"
 )
 
@@ -33,7 +31,7 @@ All nodes share this machine: what is found is what shards and nodes cost, not w
 What clients saw is checked as by failover: exit code 1, and history and logs kept, where a promise was broken or where that could not be decided.
 
 --out gets report.json, report.txt, report.html, which needs nothing else to be looked at, and its charts as SVG.`,
-		Args: exactly(),
+		Args: cli.Exactly(),
 	}
 	r := newScaleRequest(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +57,7 @@ func newScaleRequest(f *pflag.FlagSet) *scaleRequest {
 
 	measureFlags(f, m, &r.workload)
 
-	f.StringVar(&r.out, "out", "", "directory for the report (default: a new one below this, named scale-DATE-TIME)")
+	cli.OutFlag(f, &r.out, scale.Kind)
 	f.StringVar(&m.Cluster.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
 	f.StringVar(&m.Cluster.Mutant, "sabotage", "", "a deliberate bug for the nodes, whose executable was built with -tags mutants: the run should fail")
 	return r
@@ -72,7 +70,7 @@ func (r *scaleRequest) resolve() (err error) {
 		return err
 	}
 	if err := o.Valid(); err != nil {
-		return usagef("--%w", err)
+		return cli.Usagef("--%w", err)
 	}
 	o.Measure.Cluster.Ringward, err = findRingward(o.Measure.Cluster.Ringward)
 	return err
@@ -80,18 +78,15 @@ func (r *scaleRequest) resolve() (err error) {
 
 // scale measures, and reports what was measured whatever ended it.
 func (p *program) scale(ctx context.Context, r *scaleRequest) error {
-	if err := makeOut(&r.out, "scale"); err != nil {
-		return err
-	}
 	o := r.options
-	o.Measure.Stop = p.stop
-	o.Measure.Tell = func(line string) { fmt.Fprintln(p.stderr, line) }
-	o.Measure.Tell(fmt.Sprintf("this takes about %v; Ctrl-C ends it, and what was measured by then is reported", o.Estimate()))
-	report, err := scale.Run(ctx, o)
-	if report == nil || len(report.Points) == 0 {
-		_ = os.Remove(r.out) // unless there is something in it
-		return cmp.Or(err, bench.ErrStopped)
+	o.Measure.Stop, o.Measure.Tell = p.stop, p.tell
+	m := cli.Measurement{Verb: scale.Kind, Out: r.out, Command: p.command, Takes: o.Estimate(), Stdout: p.stdout, Tell: p.tell}
+	m.Run = func() (page.Report, error) {
+		report, err := scale.Run(ctx, o)
+		if report == nil || len(report.Points) == 0 {
+			return nil, err
+		}
+		return report, err
 	}
-	report.Command = p.command
-	return p.publish(r.out, report, report.OK, err)
+	return m.Do()
 }

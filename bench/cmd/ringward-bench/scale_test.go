@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/scale"
 	"github.com/ringward/ringward/bench/internal/stores"
@@ -36,7 +37,7 @@ func TestScale(t *testing.T) {
 	ringward, tmp := build(t), t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	code, r, output := runScale(t, "never", "--ringward", ringward, "--nodes", "3", "--shards", "2,4")
-	if code != exitOK || !r.OK || r.Interrupted || len(r.Points) != 2 || r.Kind != scale.Kind {
+	if code != cli.OK || !r.OK || r.Interrupted || len(r.Points) != 2 || r.Kind != scale.Kind {
 		t.Fatalf("exit code %d\n%s", code, output)
 	}
 	for i, p := range r.Points {
@@ -51,17 +52,17 @@ func TestScale(t *testing.T) {
 	nothingLeft(t, tmp)
 
 	code, r, output = runScale(t, "3 nodes, 3 shards", "--ringward", ringward, "--nodes", "3", "--shards", "2,3")
-	if code != exitOK || !r.Interrupted || !r.OK || len(r.Points) != 1 || !strings.Contains(output, "interrupted") {
+	if code != cli.OK || !r.Interrupted || !r.OK || len(r.Points) != 1 || !strings.Contains(output, "interrupted") {
 		t.Errorf("stopped: exit code %d\n%s", code, output)
 	}
 	nothingLeft(t, tmp)
 }
 
 func TestScaleRefuses(t *testing.T) {
-	for args, want := range map[string]string{
+	refuses(t, "scale", map[string]string{
 		"--nodes 1":             "--replicas 2: want 1 to 1",
 		"--nodes 3,x":           `--nodes "3,x": want whole numbers, separated by commas`,
-		"--nodes 3,3":           "--nodes 3: is there twice",
+		"--nodes 3,3":           "--nodes 3: want it once",
 		"--shards 0":            "--shards 0: want 1 to",
 		"--duration 1ms":        "--duration 1ms: want 1s to",
 		"--warmup -1s":          "--warmup -1s: want 0s to",
@@ -72,11 +73,5 @@ func TestScaleRefuses(t *testing.T) {
 		"--timeout 0s":          "--timeout 0s",
 		"--ringward /no/such":   `--ringward "/no/such": want an executable`,
 		"now":                   `"now": one argument too many`,
-	} {
-		var stdout, stderr bytes.Buffer
-		p := &program{stdout: &stdout, stderr: &stderr}
-		if code := p.run(t.Context(), append([]string{"scale"}, strings.Fields(args)...)); code != exitUsage || !strings.Contains(stderr.String(), want) {
-			t.Errorf("scale %s: exit code %d, %q; want %d, %q", args, code, stderr.String(), exitUsage, want)
-		}
-	}
+	})
 }

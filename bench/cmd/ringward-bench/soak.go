@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/faults"
 	"github.com/ringward/ringward/bench/internal/soak"
 	"github.com/ringward/ringward/bench/internal/volume"
@@ -25,13 +26,13 @@ says what happens when; each round has the next one.
 
 Faults are kill (-9, and a start from the node's data), kill-all, stop (SIGTERM, and a start), stop-all, pause (SIGSTOP), partition, mute and deaf (one direction
 only), link (between two nodes), reset (of connections), delay, and disk-full. A fault is for a head, a tail, the
-sequencer of a shard, or any node. Rounds are short since a node that was taken out of a chain is not yet taken back.
+sequencer of a shard, or any node.
 
 After each round the history of all calls must be linearizable, every acknowledged write there, counters exact, every
 shard ACTIVE and every call answered within a stated time, and no node have ended or complained. The first round that
 fails ends the run: its logs and history are kept and named, and so is the command that does the same again. It is the
 same plan, not the same interleaving: processes, disks and network are real.`,
-		Args: exactly(),
+		Args: cli.Exactly(),
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -44,9 +45,9 @@ same plan, not the same interleaving: processes, disks and network are real.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		switch {
 		case o.Duration <= 0:
-			return usagef("--duration %v: want more than 0s", o.Duration)
+			return cli.Usagef("--duration %v: want more than 0s", o.Duration)
 		case o.Rounds < 0:
-			return usagef("--rounds %d: want 0 or more", o.Rounds)
+			return cli.Usagef("--rounds %d: want 0 or more", o.Rounds)
 		}
 		if o.Kinds, err = p.kinds(names); err != nil {
 			return err
@@ -87,7 +88,7 @@ func (p *program) kinds(names []string) ([]faults.Kind, error) {
 	for _, name := range names {
 		k, err := faults.ParseKind(name)
 		if err != nil {
-			return nil, usagef("--faults %w", err)
+			return nil, cli.Usagef("--faults %w", err)
 		}
 		kinds = append(kinds, k)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringward/ringward/bench/internal/cli"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/faults"
 	"github.com/ringward/ringward/bench/internal/stores"
@@ -48,13 +49,13 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	code, out, errs := soak("never", "--rounds", "1", "--seed", "3")
-	if code != exitOK || !strings.Contains(out, "\n1 rounds, ") || !strings.Contains(out, " faults: pause ") {
+	if code != cli.OK || !strings.Contains(out, "\n1 rounds, ") || !strings.Contains(out, " faults: pause ") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}
 	nothing()
 
 	code, out, errs = soak(": pause ", "--seed", "4")
-	if code != exitOK || !strings.Contains(out, "\n0 rounds, ") {
+	if code != cli.OK || !strings.Contains(out, "\n0 rounds, ") {
 		t.Errorf("interrupted: exit code %d\n%s\n%s", code, out, errs)
 	}
 	nothing()
@@ -62,27 +63,21 @@ func TestSoak(t *testing.T) {
 	// This build knows no mutants, and a node says so.
 	stop = make(chan struct{})
 	code, _, errs = soak("never", "--rounds", "1", "--sabotage", "read-without-fence")
-	if code != exitError || !strings.Contains(errs, "seed 1: starting a cluster: ") || !strings.Contains(errs, "RINGWARD_MUTANT is no setting") {
+	if code != cli.Failed || !strings.Contains(errs, "seed 1: starting a cluster: ") || !strings.Contains(errs, "RINGWARD_MUTANT is no setting") {
 		t.Errorf("sabotaged: exit code %d\n%s", code, errs)
 	}
 	nothing()
 }
 
 func TestSoakRefuses(t *testing.T) {
-	for args, want := range map[string]string{
+	refuses(t, "soak", map[string]string{
 		"--duration 0s":       "--duration 0s: want more than 0s",
 		"--rounds -1":         "--rounds -1: want 0 or more",
 		"--faults kill,flood": `--faults "flood": want some of kill, kill-all,`,
 		"--ringward /no/such": `--ringward "/no/such": want an executable`,
 		"--seed x":            `--seed "x": want a whole number of 0 or more`,
 		"now":                 `"now": one argument too many`,
-	} {
-		var stdout, stderr bytes.Buffer
-		p := &program{stdout: &stdout, stderr: &stderr}
-		if code := p.run(t.Context(), append([]string{"soak"}, strings.Fields(args)...)); code != exitUsage || !strings.Contains(stderr.String(), want) {
-			t.Errorf("soak %s: exit code %d, %q; want %d, %q", args, code, stderr.String(), exitUsage, want)
-		}
-	}
+	})
 }
 
 func TestHelpNamesAllFaults(t *testing.T) {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/bench/internal/cluster"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // Store is one of those that are compared.
@@ -80,10 +80,12 @@ func (o *Options) Valid() error {
 	case o.Check && o.CheckTime <= 0:
 		return fmt.Errorf("check-timeout %v: want more than 0s", o.CheckTime)
 	}
-	for i, w := range o.Workloads {
-		if slices.ContainsFunc(o.Workloads[:i], func(other bench.Workload) bool { return other.Name == w.Name }) {
-			return fmt.Errorf("workloads %s: is there twice", w.Name)
-		}
+	var names []string
+	for _, w := range o.Workloads {
+		names = append(names, w.Name)
+	}
+	if err := bench.Distinct("workloads", names); err != nil {
+		return err
 	}
 	load := o.load(o.Workloads[0])
 	return load.Valid()
@@ -114,29 +116,20 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Valid(); err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Kind: Kind, Started: time.Now(), Repeats: o.Repeats, LeftOut: o.LeftOut, Runs: []Result{}}
+	r := &Report{Heading: page.Begin(Kind, Schema), Repeats: o.Repeats, LeftOut: o.LeftOut, Runs: []Result{}}
 	for _, s := range o.Stores {
 		r.Stores = append(r.Stores, StoreInfo{Name: s.Name, Promises: s.Promises, Linearizable: s.Linearizable})
 	}
 	err := r.run(ctx, &o)
-	r.Seconds = time.Since(r.Started).Seconds()
+	r.End()
 	r.summarize()
 	return r, err
 }
 
 func (r *Report) run(ctx context.Context, o *Options) error {
 	// What is being started ends at once when the measurement is stopped; a run that works ends by itself then.
-	starting, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-o.Stop:
-			cancel(bench.ErrStopped)
-		case <-ended:
-		}
-	}()
+	starting, cancel := bench.UntilStopped(ctx, o.Stop)
+	defer cancel()
 	for _, w := range o.Workloads {
 		for repeat := range o.Repeats {
 			for i := range o.Stores {

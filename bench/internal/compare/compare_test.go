@@ -2,11 +2,8 @@ package compare
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/page"
+	"github.com/ringward/ringward/bench/internal/pagetest"
 )
 
 // shelf is a store in memory; a forgetful one acknowledges writes that it drops.
@@ -147,7 +146,7 @@ func TestRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"stores: want at least one":     func(o *Options) { o.Stores = nil },
 		"workloads: want at least one":  func(o *Options) { o.Workloads = nil },
-		"workloads a: is there twice":   func(o *Options) { o.Workloads[1] = o.Workloads[0] },
+		"workloads a: want it once":     func(o *Options) { o.Workloads[1] = o.Workloads[0] },
 		"repeats 0: want 1 to":          func(o *Options) { o.Repeats = 0 },
 		"timeout 0s: want more":         func(o *Options) { o.Patience = 0 },
 		"check-timeout 0s: want more":   func(o *Options) { o.CheckTime = 0 },
@@ -165,7 +164,7 @@ func TestRefuses(t *testing.T) {
 
 // sample is a report of three runs of each of two stores, one of which was cut short.
 func sample() *Report {
-	r := &Report{Schema: Schema, Kind: Kind, Repeats: 3, Command: []string{"the", "command"}, LeftOut: []string{"third: not <there>"}, Stores: []StoreInfo{
+	r := &Report{Heading: page.Heading{Command: []string{"the", "command"}}, Repeats: 3, LeftOut: []string{"third: not <there>"}, Stores: []StoreInfo{
 		{Name: "ours", Linearizable: true, Promises: "all of it"}, {Name: "theirs", Promises: "some of it"},
 	}}
 	run := func(store string, repeat int, perSecond float64, p50 int64) Result {
@@ -201,50 +200,13 @@ func TestSummary(t *testing.T) {
 // TestReport: what was written is read as the same; page, text and drawings have what there is.
 func TestReport(t *testing.T) {
 	r := sample()
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got Report
-	if err := json.Unmarshal(b, &got); err != nil || !reflect.DeepEqual(&got, r) {
-		t.Errorf("read %+v, error %v\nwritten %+v", got, err, *r)
+	pagetest.ReadsAgain(t, r)
+	drawings := pagetest.Writes(t, r, []string{"No run failed", "the command", "theirs (not linearizable)", "not &lt;there&gt;", ">a theirs<", "200 to 1\u202f000 in 2 runs"},
+		[]string{"a         ours    3     300    100    500   1.00   300µs  1.00   3ms    1.00", "a         theirs  2     600    200    1000  0.50   150µs  2.00", "left out    third: not <there>", "theirs (not linearizable): some of it"})
+	if want := []string{"throughput", "latency-the-middle-one", "latency-99-of-100"}; !slices.Equal(drawings, want) {
+		t.Errorf("drawings %q", drawings)
 	}
 	empty := &Report{Stores: r.Stores}
 	empty.summarize()
-	for name, test := range map[string]struct {
-		report     *Report
-		html, text []string
-	}{
-		"sample": {r, []string{"No run failed", "the command", "theirs (not linearizable)", "not &lt;there&gt;", ">a theirs<", "200 to 1\u202f000 in 2 runs"},
-			[]string{"a         ours    3     300    100    500   1.00   300µs  1.00   3ms    1.00", "a         theirs  2     600    200    1000  0.50   150µs  2.00", "left out    third: not <there>", "theirs (not linearizable): some of it"}},
-		"empty": {empty, []string{"A run failed"}, nil},
-	} {
-		var html, text strings.Builder
-		if err := test.report.WriteHTML(&html); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := test.report.WriteText(&text); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		for _, want := range test.html {
-			if !strings.Contains(html.String(), want) {
-				t.Errorf("%s: the page lacks %q", name, want)
-			}
-		}
-		for _, want := range test.text {
-			if !strings.Contains(text.String(), want) {
-				t.Errorf("%s: the text lacks %q:\n%s", name, want, &text)
-			}
-		}
-		if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!`).FindString(html.String() + text.String()); bad != "" {
-			t.Errorf("%s: the report has %q", name, bad)
-		}
-	}
-	var names []string
-	for _, d := range r.Drawings() {
-		names = append(names, d.Name)
-	}
-	if want := []string{"throughput", "latency-the-middle-one", "latency-99-of-100"}; !slices.Equal(names, want) {
-		t.Errorf("drawings %q", names)
-	}
+	pagetest.Writes(t, empty, []string{"A run failed"}, nil)
 }

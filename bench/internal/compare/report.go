@@ -5,36 +5,26 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/history"
 	"github.com/ringward/ringward/bench/internal/page"
 )
 
-// Schema is the number of the JSON form of a Report. It changes when a field changes its meaning or goes; new fields do not change it.
-const Schema = 1
-
-// Kind tells a report of this package from others.
-const Kind = "compare"
+// Kind and Schema are those of a Report.
+const (
+	Kind   = "compare"
+	Schema = 1
+)
 
 // Report is all that was measured. The package comment documents its JSON form.
 type Report struct {
-	Schema      int           `json:"schema"`
-	Kind        string        `json:"kind"`
-	Command     []string      `json:"command"`
-	Started     time.Time     `json:"started"`
-	Seconds     float64       `json:"seconds"`
-	Interrupted bool          `json:"interrupted"`
-	Build       bench.Build   `json:"build"`
-	Machine     bench.Machine `json:"machine"`
-	Setting     bench.Setting `json:"setting"`
-	Repeats     int           `json:"repeats"`
-	Stores      []StoreInfo   `json:"stores"`
-	LeftOut     []string      `json:"left_out,omitempty"`
-	OK          bool          `json:"ok"`
-	Runs        []Result      `json:"runs"`
-	Summary     []Row         `json:"summary"`
+	page.Heading
+	Repeats int         `json:"repeats"`
+	Stores  []StoreInfo `json:"stores"`
+	LeftOut []string    `json:"left_out,omitempty"`
+	Runs    []Result    `json:"runs"`
+	Summary []Row       `json:"summary"`
 }
 
 // StoreInfo is what a report says of a store.
@@ -67,7 +57,7 @@ func (r *Result) String() string {
 	if l := r.Report.Total.Latency; l != nil {
 		text += fmt.Sprintf(", p50 %s, p99 %s", page.US(l.P50), page.US(l.P99))
 	}
-	text += ", errors: " + page.Failures(r.Report.Total.Errors)
+	text += ", errors: " + bench.Failures(r.Report.Total.Errors)
 	if c := r.Report.Check; c != nil {
 		text += fmt.Sprintf("; %s: %d calls", c.Verdict, c.Calls)
 	}
@@ -228,7 +218,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	t := page.NewTable(&b, "workload", "store", "runs", "ops/s", "least", "most", "ratio", "p50", "ratio", "p99", "ratio", "errors", "history")
 	for _, row := range r.Summary {
 		cells := []any{row.Workload, row.Store, row.Runs, "-", "-", "-", quotient(row.Throughput), micros(row.P50), quotient(row.P50Ratio), micros(row.P99), quotient(row.P99Ratio),
-			page.Failures(row.Errors), r.Verdict(row)}
+			bench.Failures(row.Errors), r.Verdict(row)}
 		if m := row.PerSecond; m != nil {
 			cells[3], cells[4], cells[5] = fmt.Sprintf("%.0f", m.Median), fmt.Sprintf("%.0f", m.Least), fmt.Sprintf("%.0f", m.Most)
 		}

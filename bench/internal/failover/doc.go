@@ -49,6 +49,7 @@
 // Names that end in _ms are milliseconds, in _us microseconds, in _seconds seconds.
 //
 //	schema       1
+//	kind         "failover"
 //	command      the command line, as a list
 //	started, seconds, interrupted
 //	build, machine, target, setting, timeout_setting (what suspect_after_ms is called there)

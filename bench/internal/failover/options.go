@@ -140,7 +140,7 @@ func (o *Options) Valid() error {
 		return fmt.Errorf("targets %s: %d nodes are enough for a shard of %d and its sequencer to share none: want nodes of %d or fewer",
 			Both, o.Cluster.Nodes, o.Cluster.Replicas, 2*o.Cluster.Replicas-1)
 	}
-	if err := errors.Join(once("suspect-after", o.Timeouts), once("faults", o.Faults), once("targets", o.Targets)); err != nil {
+	if err := errors.Join(bench.Distinct("suspect-after", o.Timeouts), bench.Distinct("faults", o.Faults), bench.Distinct("targets", o.Targets)); err != nil {
 		return err
 	}
 	for _, t := range o.Timeouts {
@@ -156,16 +156,6 @@ func (o *Options) Valid() error {
 	load := o.Load
 	load.Duration, load.History = bench.MaxDuration, history.NewRecorder(false) // which asks for values that differ
 	return load.Valid()
-}
-
-// once reports what is asked for twice: it would be counted as one, and take twice as long.
-func once[T comparable](what string, all []T) error {
-	for i, x := range all {
-		if slices.Contains(all[:i], x) {
-			return fmt.Errorf("%s %v: want it once", what, x)
-		}
-	}
-	return nil
 }
 
 // window is how long a fault lasts, and what follows it is measured: long enough for silence to be noticed and acted on several

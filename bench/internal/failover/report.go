@@ -3,7 +3,6 @@ package failover
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,37 +10,28 @@ import (
 	"github.com/ringward/ringward/bench/internal/page"
 )
 
-// Schema is the number of the JSON form of a Report. It changes when a field changes its
-// meaning or goes; new fields do not change it.
-const Schema = 1
+// Kind and Schema are those of a Report.
+const (
+	Kind   = "failover"
+	Schema = 1
+)
 
 // Report is all that was measured. The package comment documents its JSON form.
 type Report struct {
-	Schema      int           `json:"schema"`
-	Command     []string      `json:"command"`
-	Started     time.Time     `json:"started"`
-	Seconds     float64       `json:"seconds"`
-	Interrupted bool          `json:"interrupted"`
-	Build       bench.Build   `json:"build"`
-	Machine     bench.Machine `json:"machine"`
-	Target      bench.Target  `json:"target"`
+	page.Heading
+	Target bench.Target `json:"target"`
 	// Timeout is what the store calls the timeout of which suspect_after_ms tells, as "suspect-after".
-	Timeout string        `json:"timeout_setting"`
-	Setting bench.Setting `json:"setting"`
-	OK      bool          `json:"ok"` // every verdict is
-	Series  []*Series     `json:"series"`
-	Summary []Row         `json:"summary"`
+	Timeout string    `json:"timeout_setting"`
+	Series  []*Series `json:"series"`
+	Summary []Row     `json:"summary"`
 	// Against are reports of other stores, to be drawn beside this one; they are files of their own.
 	Against []*Report `json:"-"`
 }
 
 // ReadReport reads a report.json.
 func ReadReport(name string) (*Report, error) {
-	if kind, err := page.KindOf(name); err != nil || kind != "" {
-		return nil, cmp.Or(err, fmt.Errorf("%s: report of kind %q, want one of failover", name, kind))
-	}
 	r := new(Report)
-	return r, page.Read(name, Schema, r)
+	return r, page.Read(name, Kind, Schema, r)
 }
 
 // Series is one cluster with one timeout, to which one kind of fault happened, or none.

@@ -1,14 +1,13 @@
 package failover
 
 import (
-	"encoding/json"
-	"reflect"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/page"
+	"github.com/ringward/ringward/bench/internal/pagetest"
 )
 
 // round is one in which a shard served again after 10 ms and a slower one after that time; 0: it did not.
@@ -29,7 +28,7 @@ func sample() *Report {
 	check := func() Verdict {
 		return Verdict{OK: true, History: &bench.Check{Verdict: "linearizable", Calls: 1234567}}
 	}
-	r := &Report{Schema: Schema, Timeout: "suspect-after", Target: bench.Target{Store: "ringward"}, Command: []string{"ringward-bench", "failover"}}
+	r := &Report{Heading: page.Heading{Command: []string{"ringward-bench", "failover"}}, Timeout: "suspect-after", Target: bench.Target{Store: "ringward"}}
 	for _, timeout := range []float64{5, 100} {
 		r.Series = append(r.Series,
 			&Series{Fault: none, SuspectAfter: timeout, Seconds: 30, PerSecond: 900, FalseSuspicions: 7, Baseline: page.NewSpread([]float64{1, 2}),
@@ -75,20 +74,10 @@ func TestSummary(t *testing.T) {
 // TestJSON: a report that was written is read as the same.
 func TestJSON(t *testing.T) {
 	r := sample()
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got Report
-	if err := json.Unmarshal(b, &got); err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range r.Series {
 		s.Load = nil // which is not in it
 	}
-	if !reflect.DeepEqual(&got, r) {
-		t.Errorf("read %+v\nwritten %+v", got, *r)
-	}
+	pagetest.ReadsAgain(t, r)
 }
 
 // TestAgainst: other stores' pauses stand beside ours, the shortest first, with the commands of both.
@@ -112,65 +101,23 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
-// outside is what would be fetched from elsewhere.
-var outside = regexp.MustCompile(`(?i)<script|<link|<img|src=|href=|url\(|@import`)
-
 func TestPage(t *testing.T) {
 	r := sample()
 	r.Series[0].Unsettled = "it was <late>"
-	var b strings.Builder
-	if err := r.WriteHTML(&b); err != nil {
-		t.Fatal(err)
-	}
-	page := b.String()
-	for _, want := range []string{
+	drawings := pagetest.Writes(t, r, []string{
 		"Every check passed", "Pause against timeout", "Where the pause goes", "Throughput around a fault", "What a short timeout costs", "Latency with and without faults",
 		"All rounds in figures", "Without a fault", "Checks", "From beginning to end", "How this was measured", "4\u202f938\u202f268", "it was &lt;late&gt;", "during kill",
 		"kill at suspect-after 100ms: median 40ms, worst 60ms of 3", "prefers-color-scheme: dark", "@media print",
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %q", want)
+	}, nil)
+	for _, want := range []string{"pause", "parts-kill", "around-kill", "cost-throughput", "latency-suspect-after-5ms", "whole-suspect-after-100ms-faults-kill"} {
+		if !slices.Contains(drawings, want) {
+			t.Errorf("no drawing %s in %v", want, drawings)
 		}
-	}
-	if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!`).FindString(page); bad != "" {
-		t.Errorf("the page has %q", bad)
-	}
-	if bad := outside.FindString(page); bad != "" {
-		t.Errorf("the page does not stand alone: %q", bad)
 	}
 	r.Series[1].Verdict = Verdict{Broken: "k: version 3 <lost>", Kept: "/tmp/kept", History: &bench.Check{History: "/tmp/kept/history.jsonl"}}
 	r.Summary = nil
 	r.summarize()
-	b.Reset()
-	if err := r.WriteHTML(&b); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"A check failed", "version 3 &lt;lost&gt;", "/tmp/kept/history.jsonl"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("the page of a broken promise lacks %q", want)
-		}
-	}
-}
-
-// TestDrawings: each chart of the page is a file that needs nothing else either.
-func TestDrawings(t *testing.T) {
-	names := map[string]bool{}
-	for _, d := range sample().Drawings() {
-		var b strings.Builder
-		if err := d.WriteSVG(&b); err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Replace(b.String(), `xmlns="http://www.w3.org/2000/svg"`, "", 1)
-		if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!|://`).FindString(text) + outside.FindString(text); bad != "" || names[d.Name] {
-			t.Errorf("%s has %q, or is there twice: %v", d.Name, bad, names)
-		}
-		names[d.Name] = true
-	}
-	for _, want := range []string{"pause", "parts-kill", "around-kill", "cost-throughput", "latency-suspect-after-5ms", "whole-suspect-after-100ms-faults-kill"} {
-		if !names[want] {
-			t.Errorf("no drawing %s in %v", want, names)
-		}
-	}
+	pagetest.Writes(t, r, []string{"A check failed", "version 3 &lt;lost&gt;", "/tmp/kept/history.jsonl"}, nil)
 }
 
 // TestPageOfLittle: a measurement may have been stopped early.
@@ -181,17 +128,14 @@ func TestPageOfLittle(t *testing.T) {
 		"no pause ends": {Series: []*Series{{Fault: Kill, SuspectAfter: 5, Rounds: []Round{round(Head, 0)}}}},
 		"only calm":     {Series: []*Series{{Fault: none, SuspectAfter: 5, Seconds: 1, Throughput: []uint32{0}}}},
 	} {
-		r.summarize()
-		var page, text strings.Builder
-		if err := r.WriteHTML(&page); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := r.WriteText(&text); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!`).FindString(page.String() + text.String()); bad != "" {
-			t.Errorf("%s: the report has %q", name, bad)
-		}
+		t.Run(name, func(t *testing.T) {
+			r.summarize()
+			pagetest.Writes(t, r, nil, nil)
+			var text strings.Builder
+			if err := r.WriteText(&text); err != nil || strings.Contains(text.String(), "pause: from the fault") != (name == "no pause ends") {
+				t.Errorf("error %v; there is a table of pauses, or none:\n%s", err, &text)
+			}
+		})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"syscall"
 	"time"
 
@@ -36,21 +35,16 @@ func (r *ringward) Look(ctx context.Context) (State, error) {
 }
 
 // Open opens clients, each of which begins with another node.
-func (r *ringward) Open(ctx context.Context, patience time.Duration) (opened []bench.Parted, err error) {
-	for i := range instances {
+func (r *ringward) Open(ctx context.Context, patience time.Duration) ([]bench.Parted, error) {
+	return OpenAll(r.endpoints, func(endpoints []string) (bench.Parted, error) {
 		ctx, cancel := context.WithTimeout(ctx, openTime)
-		i %= len(r.endpoints)
-		c, err := stores.Ringward(ctx, slices.Concat(r.endpoints[i:], r.endpoints[:i]), patience)
-		cancel()
+		defer cancel()
+		c, err := stores.Ringward(ctx, endpoints, patience)
 		if err != nil {
-			for _, c := range opened {
-				_ = c.Close()
-			}
-			return nil, fmt.Errorf("opening a client: %w", err)
+			return nil, err
 		}
-		opened = append(opened, c.(bench.Parted))
-	}
-	return opened, nil
+		return c.(bench.Parted), nil
+	})
 }
 
 func (r *ringward) Survey(ctx context.Context, keys []string, recorder *history.Recorder) (map[string]inspect.Found, error) {
@@ -160,12 +154,8 @@ func shell(ctx context.Context, flag, command string, env []string) error {
 	return nil
 }
 
-const (
-	// instances is how many clients of the SDK the workers share.
-	instances = 3
-	// openTime is patience with opening a client.
-	openTime = 30 * time.Second
-)
+// openTime is patience with opening a client.
+const openTime = 30 * time.Second
 
 // everybody are the endpoints of all nodes that the given ones know of: faults may hit any of them.
 func everybody(ctx context.Context, endpoints []string) ([]string, error) {

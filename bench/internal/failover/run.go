@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // Run carries out all series: for each timeout one in which nothing happens, and one for each kind of fault. The first whose verdict is not
@@ -17,9 +17,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Valid(); err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Started: time.Now(), Target: bench.Target{Store: cmp.Or(o.Store, "ringward")}, Timeout: cmp.Or(o.TimeoutName, "suspect-after")}
+	r := &Report{Heading: page.Begin(Kind, Schema), Target: bench.Target{Store: cmp.Or(o.Store, "ringward")}, Timeout: cmp.Or(o.TimeoutName, "suspect-after")}
 	err := r.run(ctx, &o)
-	r.Seconds = time.Since(r.Started).Seconds()
+	r.End()
 	r.Interrupted = o.stopped() || ctx.Err() != nil
 	r.summarize()
 	return r, err

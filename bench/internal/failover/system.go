@@ -2,7 +2,9 @@ package failover
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ringward/ringward/bench"
@@ -56,4 +58,23 @@ type State interface {
 type Outcome struct {
 	Decision *Decision // the first one without the node; nil: none is known
 	Spared   bool      // the node was no member any more when the fault came
+}
+
+// instances is how many clients of a store the workers share.
+const instances = 3
+
+// OpenAll opens them. Each begins with another one of the endpoints; one that cannot be opened leaves none.
+func OpenAll(endpoints []string, open func(endpoints []string) (bench.Parted, error)) (opened []bench.Parted, err error) {
+	for i := range instances {
+		i %= len(endpoints)
+		c, err := open(slices.Concat(endpoints[i:], endpoints[:i]))
+		if err != nil {
+			for _, c := range opened {
+				_ = c.Close()
+			}
+			return nil, fmt.Errorf("opening a client: %w", err)
+		}
+		opened = append(opened, c)
+	}
+	return opened, nil
 }

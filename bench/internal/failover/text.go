@@ -33,7 +33,7 @@ func (r *Round) String() string {
 // String is a line about a series.
 func (s *Series) String() string {
 	text := fmt.Sprintf("  %.0f operations a second, %d reconfigurations, %d false suspicions, errors: %s; ",
-		s.PerSecond, s.Reconfigurations, s.FalseSuspicions, page.Failures(s.Errors))
+		s.PerSecond, s.Reconfigurations, s.FalseSuspicions, bench.Failures(s.Errors))
 	if !s.Verdict.OK {
 		return text + "BROKEN: " + s.Verdict.Broken
 	}
@@ -58,7 +58,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		if s.Fault != none {
 			continue
 		}
-		row := []any{page.MS(s.SuspectAfter), fmt.Sprintf("%.0f", s.PerSecond), "-", "-", s.Reconfigurations, s.FalseSuspicions, "-", "-", 0, page.Failures(s.Errors)}
+		row := []any{page.MS(s.SuspectAfter), fmt.Sprintf("%.0f", s.PerSecond), "-", "-", s.Reconfigurations, s.FalseSuspicions, "-", "-", 0, bench.Failures(s.Errors)}
 		if s.Calm != nil {
 			row[2], row[3] = page.MS(float64(s.Calm.P50)/1000), page.MS(float64(s.Calm.P99)/1000)
 		}
@@ -121,7 +121,7 @@ func (r *Report) writePauses(b *strings.Builder) {
 			m, _ := page.Both(p)
 			cells = append(cells, m)
 		}
-		t.Row(append(cells, row.Reconfigurations, row.FalseSuspicions, page.Failures(row.Errors))...)
+		t.Row(append(cells, row.Reconfigurations, row.FalseSuspicions, bench.Failures(row.Errors))...)
 	}
 	t.End()
 	for _, row := range r.Summary {

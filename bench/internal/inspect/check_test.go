@@ -48,7 +48,7 @@ func TestMiscounted(t *testing.T) {
 
 func TestDisagreement(t *testing.T) {
 	a := map[string]Found{"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}}
-	if err := disagreement([]string{"node-1", "node-2", "node-3"}, []string{"k", "l", "m"}, []map[string]Found{a, {"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}}}); err != nil {
+	if err := Disagreement([]string{"node-1", "node-2", "node-3"}, []string{"k", "l", "m"}, []map[string]Found{a, {"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}}}); err != nil {
 		t.Error(err)
 	}
 	for want, b := range map[string]map[string]Found{
@@ -56,7 +56,7 @@ func TestDisagreement(t *testing.T) {
 		"k: node-1 answers version 2 with value":        {"k": {[]byte("w"), 2}, "l": {[]byte("v"), 3}},
 		"m: node-1 answers version 0 with value ef46db": {"k": {[]byte("v"), 2}, "l": {[]byte("v"), 3}, "m": {nil, 1}},
 	} {
-		if err := disagreement([]string{"node-1", "node-2", "node-3"}, []string{"k", "l", "m"}, []map[string]Found{a, a, b}); err == nil || !strings.Contains(err.Error(), want) ||
+		if err := Disagreement([]string{"node-1", "node-2", "node-3"}, []string{"k", "l", "m"}, []map[string]Found{a, a, b}); err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "node-3") {
 			t.Errorf("error %v, want %q", err, want)
 		}

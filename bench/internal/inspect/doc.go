@@ -6,5 +6,5 @@
 // would ask another one instead.
 //
 //	held, err := inspect.Survey(ctx, nodes, keys, recorder) // an error where two nodes answer differently
-//	err = errors.Join(inspect.Missing(recorder.History(), held), counters.Miscounted(held))
+//	err = errors.Join(inspect.Missing(recorder.History(), held), inspect.Miscounted(counters, nil, held))
 package inspect

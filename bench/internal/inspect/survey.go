@@ -34,17 +34,17 @@ func Survey(ctx context.Context, endpoints, keys []string, recorder *history.Rec
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return answers[0], disagreement(endpoints, keys, answers)
+	return answers[0], Disagreement(endpoints, keys, answers)
 }
 
-// disagreement says at which keys the nodes' answers differ.
-func disagreement(endpoints, keys []string, answers []map[string]Found) error {
+// Disagreement says at which keys the answers of nodes differ, which go by these names.
+func Disagreement(nodes, keys []string, answers []map[string]Found) error {
 	var errs []error
 	for _, key := range keys {
 		for i, other := range answers[1:] {
 			if a, b := answers[0][key], other[key]; a.Version != b.Version || string(a.Value) != string(b.Value) {
 				errs = append(errs, fmt.Errorf("%s: %s answers version %d with value %v, and %s version %d with %v",
-					key, endpoints[0], a.Version, history.Of(a.Value), endpoints[i+1], b.Version, history.Of(b.Value)))
+					key, nodes[0], a.Version, history.Of(a.Value), nodes[i+1], b.Version, history.Of(b.Value)))
 			}
 		}
 	}

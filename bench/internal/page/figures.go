@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -64,18 +63,6 @@ func Thousands(n int) string {
 		s = s[:i] + "\u202f" + s[i:]
 	}
 	return s
-}
-
-// Failures writes how many calls failed in which ways.
-func Failures(m map[bench.Failure]int64) string {
-	if len(m) == 0 {
-		return "none"
-	}
-	var parts []string
-	for _, f := range slices.Sorted(maps.Keys(m)) {
-		parts = append(parts, fmt.Sprintf("%s %d", f, m[f]))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // Table is columns of text, each as wide as it needs.

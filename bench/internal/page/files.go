@@ -15,6 +15,7 @@ import (
 
 // Report is what a measurement has found. Its JSON form is that of the value itself.
 type Report interface {
+	Head() *Heading
 	WriteText(io.Writer) error
 	WriteHTML(io.Writer) error
 	Drawings() []Drawing
@@ -60,7 +61,7 @@ func Write(dir string, r Report) error {
 	return errors.Join(errs...)
 }
 
-// KindOf is which measurement a report.json is of; empty: that of failovers, the first that there was.
+// KindOf is which measurement a report.json is of.
 func KindOf(name string) (string, error) {
 	var r struct {
 		Kind string `json:"kind"`
@@ -69,16 +70,17 @@ func KindOf(name string) (string, error) {
 	return r.Kind, err
 }
 
-// Read reads a report.json of the wanted schema.
-func Read(name string, schema int, into Report) error {
+// Read reads a report.json of the wanted kind and schema.
+func Read(name, kind string, schema int, into Report) error {
 	var r struct {
-		Schema int `json:"schema"`
+		Kind   string `json:"kind"`
+		Schema int    `json:"schema"`
 	}
 	if err := read(name, &r); err != nil {
 		return err
 	}
-	if r.Schema != schema {
-		return fmt.Errorf("%s: report of schema %d, want %d", name, r.Schema, schema)
+	if r.Kind != kind || r.Schema != schema {
+		return fmt.Errorf("%s: report of kind %q and schema %d, want %s and %d", name, r.Kind, r.Schema, kind, schema)
 	}
 	return read(name, into)
 }

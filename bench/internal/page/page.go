@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/chart"
 )
 
@@ -26,7 +27,7 @@ var functions = template.FuncMap{
 	"us":       US,
 	"median":   func(s *Spread) string { m, _ := Both(s); return m },
 	"worst":    func(s *Spread) string { _, w := Both(s); return w },
-	"failures": Failures,
+	"failures": bench.Failures,
 	"join":     func(words []string) string { return strings.Join(words, " ") },
 	"percent":  func(v float64) string { return fmt.Sprintf("%.0f%%", 100*v) },
 	"count":    func(v float64) string { return Thousands(int(v + 0.5)) },

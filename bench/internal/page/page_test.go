@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/chart"
 )
 
@@ -25,16 +24,16 @@ func TestFigures(t *testing.T) {
 	if s := NewSpread([]float64{8, 1, 4, 2}); *s != (Spread{4, 3, 8}) || NewSpread(nil) != nil {
 		t.Errorf("spread %+v", s)
 	}
-	if got := Failures(map[bench.Failure]int64{bench.Unavailable: 2, bench.NotFound: 1}); got != "not_found 1, unavailable 2" || Failures(nil) != "none" {
-		t.Errorf("failures %q", got)
-	}
 	if got := Thousands(1234567); got != "1\u202f234\u202f567" || Thousands(12) != "12" {
 		t.Errorf("number %q", got)
 	}
 }
 
 // little is a report of a word and two charts.
-type little struct{ Word string }
+type little struct {
+	Heading
+	Word string
+}
 
 func (l *little) WriteText(w io.Writer) error {
 	_, err := fmt.Fprintln(w, l.Word)
@@ -51,7 +50,7 @@ func (l *little) Drawings() []Drawing {
 
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "one")
-	if err := Write(dir, &little{"a < b"}); err != nil {
+	if err := Write(dir, &little{Word: "a < b"}); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -62,7 +61,7 @@ func TestWrite(t *testing.T) {
 	if want := []string{"report.html", "report.json", "report.txt", "speed-put-get.svg", "speed.svg"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("files %q, error %v; want %q", names, err, want)
 	}
-	for name, want := range map[string]string{"report.html": "<p>a &lt; b</p>", "report.json": `{"Word":"a \u003c b"}`, "report.txt": "a < b\n"} {
+	for name, want := range map[string]string{"report.html": "<p>a &lt; b</p>", "report.json": `"Word":"a \u003c b"}`, "report.txt": "a < b\n"} {
 		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(b), want) {
 			t.Errorf("%s, error %v: %s", name, err, b)
 		}

@@ -4,35 +4,25 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/page"
 )
 
-// Schema is the number of the JSON form of a Report. It changes when a field changes its meaning or goes; new fields do not change it.
-const Schema = 1
-
-// Kind tells a report of this package from others.
-const Kind = "scale"
+// Kind and Schema are those of a Report.
+const (
+	Kind   = "scale"
+	Schema = 1
+)
 
 // Report is all that was measured. The package comment documents its JSON form.
 type Report struct {
-	Schema       int           `json:"schema"`
-	Kind         string        `json:"kind"`
-	Command      []string      `json:"command"`
-	Started      time.Time     `json:"started"`
-	Seconds      float64       `json:"seconds"`
-	Interrupted  bool          `json:"interrupted"`
-	Build        bench.Build   `json:"build"`
-	Machine      bench.Machine `json:"machine"`
-	Ringward     string        `json:"ringward"` // what the executable says of its version
-	Replicas     int           `json:"replicas"`
-	SuspectAfter float64       `json:"suspect_after_ms"`
-	Setting      bench.Setting `json:"setting"`
-	OK           bool          `json:"ok"` // every verdict is
-	Points       []*Point      `json:"points"`
+	page.Heading
+	Ringward     string   `json:"ringward"` // what the executable says of its version
+	Replicas     int      `json:"replicas"`
+	SuspectAfter float64  `json:"suspect_after_ms"`
+	Points       []*Point `json:"points"`
 }
 
 // Point is one combination. Spreads are in milliseconds, over rounds, but for Hit.
@@ -177,7 +167,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	b.WriteString("\nwithout a fault\n")
 	t := page.NewTable(&b, "nodes", "shards", "seconds", "ops/s", "p50", "p99", "max", "errors")
 	for _, p := range r.Points {
-		cells := []any{p.Nodes, p.Shards, fmt.Sprintf("%.1f", p.Seconds), fmt.Sprintf("%.0f", p.PerSecond), "-", "-", "-", page.Failures(p.Errors)}
+		cells := []any{p.Nodes, p.Shards, fmt.Sprintf("%.1f", p.Seconds), fmt.Sprintf("%.0f", p.PerSecond), "-", "-", "-", bench.Failures(p.Errors)}
 		if l := p.Latency; l != nil {
 			cells[4], cells[5], cells[6] = page.US(l.P50), page.US(l.P99), page.US(l.Max)
 		}
@@ -195,7 +185,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		median, worst := page.Both(p.Last)
 		first, _ := page.Both(p.First)
 		_, gap := page.Both(p.Gap)
-		t.Row(p.Nodes, p.Shards, len(p.Rounds), middle, most, median, worst, first, gap, p.Reconfigurations, p.FalseSuspicions, page.Failures(p.FaultErrors), p.Calls(), p.Verdict())
+		t.Row(p.Nodes, p.Shards, len(p.Rounds), middle, most, median, worst, first, gap, p.Reconfigurations, p.FalseSuspicions, bench.Failures(p.FaultErrors), p.Calls(), p.Verdict())
 	}
 	t.End()
 	for _, p := range r.Points {

@@ -3,11 +3,11 @@ package scale
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 // Options say what to measure.
@@ -32,10 +32,8 @@ func (o *Options) Valid() error {
 		if len(list.of) < 1 || len(list.of) > MaxNumbers {
 			return fmt.Errorf("%s: %d numbers: want 1 to %d", list.name, len(list.of), MaxNumbers)
 		}
-		for i, n := range list.of {
-			if slices.Contains(list.of[:i], n) {
-				return fmt.Errorf("%s %d: is there twice", list.name, n)
-			}
+		if err := bench.Distinct(list.name, list.of); err != nil {
+			return err
 		}
 	}
 	if d := o.Measure.Calm; d < failover.MinCalm || d > bench.MaxDuration {
@@ -85,10 +83,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Valid(); err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: Schema, Kind: Kind, Started: time.Now(), Replicas: o.Measure.Cluster.Replicas,
+	r := &Report{Heading: page.Begin(Kind, Schema), Replicas: o.Measure.Cluster.Replicas,
 		SuspectAfter: float64(o.SuspectAfter.Microseconds()) / 1000, Points: []*Point{}}
 	err := r.run(ctx, &o)
-	r.Seconds = time.Since(r.Started).Seconds()
+	r.End()
 	r.OK = len(r.Points) > 0
 	for _, p := range r.Points {
 		r.OK = r.OK && p.OK()

@@ -1,9 +1,6 @@
 package scale
 
 import (
-	"encoding/json"
-	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +8,7 @@ import (
 	"github.com/ringward/ringward/bench"
 	"github.com/ringward/ringward/bench/internal/failover"
 	"github.com/ringward/ringward/bench/internal/page"
+	"github.com/ringward/ringward/bench/internal/pagetest"
 )
 
 // measured is what package failover says of a cluster in which two kills hit hit shards each, and a third one nobody; the second has no end.
@@ -35,7 +33,7 @@ func measured(hit int) *failover.Report {
 
 // sample is a report with something of everything.
 func sample() *Report {
-	r := &Report{Schema: Schema, Kind: Kind, OK: true, Replicas: 2, SuspectAfter: 1000, Command: []string{"the", "command"}}
+	r := &Report{Heading: page.Heading{OK: true, Command: []string{"the", "command"}}, Replicas: 2, SuspectAfter: 1000}
 	for _, nodes := range []int{3, 5} {
 		for _, shards := range []int{1, 8, 64} {
 			r.Points = append(r.Points, newPoint(nodes, shards, measured(shards*2/nodes+1)))
@@ -67,55 +65,17 @@ func TestPoint(t *testing.T) {
 // TestReport: what was written is read as the same; page, text and drawings have what there is.
 func TestReport(t *testing.T) {
 	r := sample()
-	b, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got Report
-	if err := json.Unmarshal(b, &got); err != nil || !reflect.DeepEqual(&got, r) {
-		t.Errorf("read %+v, error %v\nwritten %+v", got, err, *r)
+	pagetest.ReadsAgain(t, r)
+	drawings := pagetest.Writes(t, r, []string{"Every check passed", "the command", ">64 shards<", ">1 shard<", "5 nodes, 64 shards: node-1 was in 26: 40ms", "5\u202f000"},
+		[]string{"5      64      10.0     5000   1ms  9ms  20ms  none", "5      64      3       26", "in 1 of 3 rounds a shard had not served again"})
+	if got := strings.Join(drawings, " "); got != "shards-throughput shards-latency-99-of-100 shards-pause-after-a-kill nodes-throughput nodes-latency-99-of-100 nodes-pause-after-a-kill hit" {
+		t.Errorf("drawings %s", got)
 	}
 	r.Points[0].Verdicts[0] = failover.Verdict{Broken: "k: version 3 <lost>", Kept: "/tmp/kept", History: &bench.Check{History: "/tmp/kept/history.jsonl"}}
 	r.OK = false
-	for name, test := range map[string]struct {
-		report *Report
-		html   []string
-		text   []string
-	}{
-		"sample": {sample(), []string{"Every check passed", "the command", ">64 shards<", ">1 shard<", "5 nodes, 64 shards: node-1 was in 26: 40ms", "5\u202f000"},
-			[]string{"5      64      10.0     5000   1ms  9ms  20ms  none", "5      64      3       26", "in 1 of 3 rounds a shard had not served again"}},
-		"broken": {r, []string{"A check failed", "version 3 &lt;lost&gt;", "/tmp/kept/history.jsonl"}, []string{"BROKEN: k: version 3 <lost>", "kept in /tmp/kept"}},
-		"calm":   {&Report{Points: []*Point{{Nodes: 3, Shards: 3}, {Nodes: 3, Shards: 5, Seconds: 1}}}, nil, nil},
-		"empty":  {&Report{Interrupted: true}, []string{"interrupted"}, []string{"interrupted"}},
-	} {
-		var html, text strings.Builder
-		if err := test.report.WriteHTML(&html); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := test.report.WriteText(&text); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		for _, want := range test.html {
-			if !strings.Contains(html.String(), want) {
-				t.Errorf("%s: the page lacks %q", name, want)
-			}
-		}
-		for _, want := range test.text {
-			if !strings.Contains(text.String(), want) {
-				t.Errorf("%s: the text lacks %q:\n%s", name, want, &text)
-			}
-		}
-		if bad := regexp.MustCompile(`NaN|Inf|ZgotmplZ|%!`).FindString(html.String() + text.String()); bad != "" {
-			t.Errorf("%s: the report has %q", name, bad)
-		}
-	}
-	var names []string
-	for _, d := range sample().Drawings() {
-		names = append(names, d.Name)
-	}
-	if got := strings.Join(names, " "); got != "shards-throughput shards-latency-99-of-100 shards-pause-after-a-kill nodes-throughput nodes-latency-99-of-100 nodes-pause-after-a-kill hit" {
-		t.Errorf("drawings %s", got)
-	}
+	pagetest.Writes(t, r, []string{"A check failed", "version 3 &lt;lost&gt;", "/tmp/kept/history.jsonl"}, []string{"BROKEN: k: version 3 <lost>", "kept in /tmp/kept"})
+	pagetest.Writes(t, &Report{Points: []*Point{{Nodes: 3, Shards: 3}, {Nodes: 3, Shards: 5, Seconds: 1}}}, nil, nil)
+	pagetest.Writes(t, &Report{Heading: page.Heading{Interrupted: true}}, []string{"interrupted"}, []string{"interrupted"})
 }
 
 // TestCombination: a probe of many shards writes less often, and none writes where throughput is measured.
