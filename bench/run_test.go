@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"github.com/ringward/ringward/bench/history"
 )
 
@@ -508,6 +510,17 @@ func TestOptionsValid(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), options(t, "a"), nil); err == nil {
 		t.Error("no error without a store")
+	}
+}
+
+// TestNoLatency: a histogram in which nothing is has no latency, rather than one of nothing.
+func TestNoLatency(t *testing.T) {
+	h := hdrhistogram.New(1, 1000, 3)
+	if NewLatency(nil) != nil || NewLatency(h) != nil {
+		t.Errorf("nothing has %+v", NewLatency(h))
+	}
+	if err := h.RecordValue(7); err != nil || NewLatency(h).Max != 7 {
+		t.Errorf("error %v, latency %+v", err, NewLatency(h))
 	}
 }
 

@@ -42,7 +42,7 @@ func TestPlaces(t *testing.T) {
 		scale   Scale
 		v, want float64
 	}{
-		{Linear(0, 10), 5, 0.5}, {Linear(0, 10), 20, 1}, {Linear(0, 10), -1, 0},
+		{Linear(0, 10), 5, 0.5}, {Span(-500, 500), 0, 0.5}, {Linear(0, 10), 20, 1}, {Linear(0, 10), -1, 0},
 		{Log(1, 100), 10, 0.5}, {Log(1, 100), 0, 0}, {Log(1, 100), 1e9, 1}, {Log(0, 0), 1, 1},
 	} {
 		if got := test.scale.at(test.v); math.Abs(got-test.want) > 1e-9 {

@@ -17,6 +17,12 @@ func decision(epoch uint64, at int, members ...uint64) *adminpb.Decision {
 	}
 }
 
+// early is a decision that was proposed a little earlier.
+func early(d *adminpb.Decision) *adminpb.Decision {
+	d.AtUs -= 400
+	return d
+}
+
 func TestWithout(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -31,6 +37,7 @@ func TestWithout(t *testing.T) {
 		{"it was dropped before, and again later", []*adminpb.Decision{decision(4, -5, 1), decision(5, 800, 1, 2), decision(6, 900, 1)}, 6, false},
 		{"it was taken back in time", []*adminpb.Decision{decision(4, -50, 1), decision(5, -5, 1, 2), decision(6, 12, 1)}, 6, true},
 		{"only growth", []*adminpb.Decision{decision(4, 5, 1, 2, 3)}, 0, true},
+		{"its clock is rounded", []*adminpb.Decision{early(decision(4, 0, 1))}, 4, true},
 	} {
 		d, member := without(test.told, 2, fault)
 		if d.GetConfiguration().GetEpoch() != test.epoch || member != test.member {
@@ -60,6 +67,9 @@ func TestSplit(t *testing.T) {
 	}
 	if s, again := newSplit(d, fault, acks(1, 2, 15, 17)); s == nil || s.Wedge != 2 || s.Activation != 0 || s.Resume != 0 || again != 15*millisecond {
 		t.Errorf("the new head took a little longer than the whole: split %+v after %v", s, again)
+	}
+	if s, _ := newSplit(d, fault, acks(1, 2, 14)); s == nil || s.Wedge != 1 || s.Activation != 0 || s.Resume != 0 {
+		t.Errorf("to wedge took longer than the whole: split %+v", s)
 	}
 	if s, _ := newSplit(d, fault, acks(1, 2)); s != nil {
 		t.Errorf("no write was acknowledged again: split %+v", s)

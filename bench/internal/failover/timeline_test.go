@@ -41,6 +41,9 @@ func TestGap(t *testing.T) {
 			t.Errorf("%s: gap of %v, pause of %v, open %v; want %dms, %dms", test.name, length, pause, open, test.length, test.pause)
 		}
 	}
+	if got := line.written(0, 44*millisecond); !slices.Equal(got, []time.Duration{45 * millisecond, 90 * millisecond, 200 * millisecond}) {
+		t.Errorf("written from 44ms on: %v", got)
+	}
 	// Nothing is hit, and a busy machine holds the shard up 900ms later.
 	var acks []int
 	for at := 10; at <= 900; at += 10 {
