@@ -24,9 +24,10 @@ func (c *nodes) doubtAll() (all int) {
 }
 
 // TestAllSuspectAll: all nodes suspect all others at once, again and again, while clients write. Nothing that was acknowledged is lost; and once that
-// is over all shards serve again and grow to their strength, without help, within a second where the machine has nothing else to do.
+// is over all shards serve again and grow to their strength, without help, within a second where the machine has nothing else to do. The timeouts are
+// ones that a busy machine keeps as well: where it does not, suspicions go on and nothing is over.
 func TestAllSuspectAll(t *testing.T) {
-	for _, suspectAfter := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond} {
+	for _, suspectAfter := range []time.Duration{100 * time.Millisecond, time.Second} {
 		t.Run(suspectAfter.String(), func(t *testing.T) {
 			const shards, replicas = 5, 2
 			c := newNodesWith(t, func(cfg *Config) {
