@@ -28,6 +28,8 @@ type Options struct {
 	History *history.Recorder
 	// Observe, if set, is called at the end of each operation of warmup and run, by its client: it must be quick.
 	Observe func(Ending)
+	// Begin, if set, is called when the measured phase begins.
+	Begin func()
 	// Progress, if set, is called once a second.
 	Progress func(Progress)
 	// Stop ends the run when it is closed: no operation begins any more, and those under way end.
@@ -127,6 +129,9 @@ func Run(ctx context.Context, o Options, stores []Store) (*Report, error) {
 	}
 	if stopped(o.Stop) {
 		return nil, ErrStopped
+	}
+	if o.Begin != nil {
+		o.Begin()
 	}
 	cpu := cpuTime()
 	measured, err := o.phase(ctx, "run", o.Duration, workers, parts)

@@ -29,13 +29,13 @@ func build(t *testing.T) string {
 // TestOwnCluster runs everything for real: processes, disks, sockets, the SDK. Afterwards nothing of it may be left.
 func TestOwnCluster(t *testing.T) {
 	ringward := build(t)
-	tmp := t.TempDir()
+	tmp, profiles := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	t.Setenv(envEndpoints, "")
 	var stdout, stderr bytes.Buffer
 	p := &program{stdout: &stdout, stderr: &stderr, open: stores.Ringward, start: cluster.Start}
 	code := p.run(t.Context(), strings.Fields("run --nodes 3 --shards 3 --replicas 2 --suspect-after 2s --workload f --clients 8 --connections 2 "+
-		"--records 200 --value-size 64 --warmup 0s --duration 300ms --check -o json --ringward "+ringward))
+		"--records 200 --value-size 64 --warmup 0s --duration 300ms --check -o json --profile "+profiles+" --ringward "+ringward))
 	if code != cli.OK {
 		t.Fatalf("exit code %d\n%s\n%s", code, &stdout, &stderr)
 	}
@@ -46,6 +46,12 @@ func TestOwnCluster(t *testing.T) {
 	if r.Total.Count == 0 || r.Check.Verdict != "linearizable" || r.Target.Cluster.Nodes != 3 || len(r.Parts) != 3 ||
 		!strings.HasPrefix(r.Target.Cluster.Ringward, "ringward ") {
 		t.Errorf("report %s", &stdout)
+	}
+	for _, name := range []string{"driver", "node-1", "node-2", "node-3"} {
+		// A profile is compressed: what else a node might answer is not.
+		if b, err := os.ReadFile(filepath.Join(profiles, name+".pprof")); err != nil || !bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
+			t.Errorf("profile of %s: %q, %v", name, b, err)
+		}
 	}
 	for _, e := range r.Target.Endpoints {
 		if c, err := net.Dial("tcp", e); err == nil {

@@ -35,6 +35,7 @@ type request struct {
 	check        bool
 	checkTimeout time.Duration
 	history      string
+	profile      string // directory
 }
 
 func newRequest(f *pflag.FlagSet) *request {
@@ -62,11 +63,12 @@ func newRequest(f *pflag.FlagSet) *request {
 	f.DurationVar(&c.SuspectAfter, "suspect-after", 0, "silence after which a node is suspected (default: the nodes' own)")
 	f.StringVar(&c.Ringward, "ringward", "", "the ringward executable (default: beside this one, else on PATH)")
 	f.StringVar(&c.Dir, "dir", "", "empty or new directory for its data and logs, which stay there (default: a temporary one, removed at the end)")
+	f.StringVar(&r.profile, "profile", "", "directory that gets CPU profiles of the measured phase, of the driver and of each node, for go tool pprof")
 	return r
 }
 
 // ownFlags describe the cluster that is started, and mean nothing where one runs already.
-var ownFlags = []string{"nodes", "shards", "replicas", "suspect-after", "ringward", "dir"}
+var ownFlags = []string{"nodes", "shards", "replicas", "suspect-after", "ringward", "dir", "profile"}
 
 // resolve checks what was asked for and completes it. Errors are the user's.
 func (r *request) resolve() error {
@@ -93,6 +95,11 @@ func (r *request) resolve() error {
 	}
 	if err := cli.Patient(r.timeout, r.checkTimeout); err != nil {
 		return err
+	}
+	if r.profile != "" {
+		if err := os.MkdirAll(r.profile, 0o755); err != nil {
+			return cli.Usagef("--profile: %w", err)
+		}
 	}
 	if r.ownCluster() {
 		r.cluster.Ringward, err = findRingward(r.cluster.Ringward)

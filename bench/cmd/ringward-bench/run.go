@@ -71,6 +71,11 @@ func (p *program) withCluster(ctx context.Context, r *request, target *bench.Tar
 			Ringward: c.Version(), Nodes: r.cluster.Nodes, Shards: r.cluster.Shards, Replicas: r.cluster.Replicas,
 			SuspectAfter: r.cluster.SuspectAfter.Seconds(),
 		}
+		if r.profile != "" {
+			p := &profiles{dir: r.profile, nodes: c.Nodes(), length: r.options.Duration}
+			r.options.Begin = p.begin
+			defer func() { err = errors.Join(err, p.end()) }()
+		}
 	}
 	var opened []bench.Store
 	defer func() {
