@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -56,6 +57,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.inbox.wake:
+			runtime.Gosched()
 		case <-ticker.C:
 			ticked = true
 		}

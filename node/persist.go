@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,7 @@ func (p *persister) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-p.records.wake:
+			runtime.Gosched()
 		}
 		batch := p.records.take()
 		if len(batch) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -64,6 +65,7 @@ func (o *operateStream) serve(received <-chan error) error {
 		}
 		select {
 		case <-o.out.Woken():
+			runtime.Gosched()
 		case err := <-received:
 			if err != io.EOF {
 				return err

@@ -42,7 +42,9 @@ const (
 	// memTableSize is where Pebble flushes by itself, in bytes, after a first 256 KiB: four times what the runs write
 	// between two flushes. So nothing but a flush that is asked for makes contents durable.
 	memTableSize = 8 << 20
-	cacheSize    = 256 << 10
+	// recentBytes is some commits' worth: contents go to Pebble by themselves, and for what asks for all of them.
+	recentBytes = 1 << 10
+	cacheSize   = 256 << 10
 )
 
 func newProduction(w *world, n *node) *production {
@@ -53,7 +55,7 @@ func (p *production) open() (uint64, map[shard.ID]*shard.Stored, error) {
 	var err error
 	p.fs.Fault(p.trouble.seed, p.fault)
 	p.disk, err = store.Open(p.fs, directory, store.Options{
-		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), LogHold: int64(p.w.plan.logHold), MemTableSize: memTableSize, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
+		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), LogHold: int64(p.w.plan.logHold), MemTableSize: memTableSize, RecentBytes: recentBytes, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
 	})
 	if err != nil {
 		p.disk = nil

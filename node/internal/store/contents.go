@@ -66,14 +66,17 @@ func (n namesInOrder) Create(name string, category vfs.DiskWriteCategory) (vfs.F
 // Unwrap implements vfs.FS.
 func (n namesInOrder) Unwrap() vfs.FS { return n.FS }
 
-// contents is the part of the database that belongs to one shard, for one goroutine. It implements
+// contents is the part of the contents that belongs to one shard, for one goroutine. It implements
 // shard.Contents.
 type contents struct {
-	db    *pebble.DB
-	fail  *failure
-	shard shard.ID
-	// batch holds what was written since the last Commit; nil where nothing was,
-	// so that reads alone never pay for one.
+	db     *pebble.DB
+	fail   *failure
+	shard  shard.ID
+	recent *recent
+	// written is what was written since the last Commit; nil: deleted.
+	written map[string][]byte
+	// batch takes its place, and that of recent, from a Clear or a Scan of it on up to the next Commit: only Pebble has all of a shard in
+	// order. It is nil otherwise.
 	batch *pebble.Batch
 	key   []byte // of the operation at hand, reused
 }
@@ -86,25 +89,48 @@ func (c *contents) full(key []byte) []byte {
 	return c.key
 }
 
-func (c *contents) reader() pebble.Reader {
+// direct lets everything up to the next Commit go to Pebble.
+func (c *contents) direct() error {
 	if c.batch != nil {
-		return c.batch
+		return nil
 	}
-	return c.db
+	if err := c.recent.spill(); err != nil {
+		return c.failed(err)
+	}
+	c.batch = c.db.NewIndexedBatch()
+	err := addWrites(c.batch, c.shard, c.written)
+	clear(c.written)
+	return c.failed(err)
 }
 
-func (c *contents) writer() *pebble.Batch {
-	if c.batch == nil {
-		c.batch = c.db.NewIndexedBatch()
+// write notes a write; nil: deleted.
+func (c *contents) write(key, value []byte) {
+	if c.written == nil {
+		c.written = map[string][]byte{}
 	}
-	return c.batch
+	c.written[string(key)] = value
 }
 
 func (c *contents) Get(key []byte) (value []byte, ok bool, err error) {
 	if err := c.fail.get(); err != nil {
 		return nil, false, err
 	}
-	v, closer, err := c.reader().Get(c.full(key))
+	if c.batch != nil {
+		return c.stored(c.batch, key)
+	}
+	value, ok = c.written[string(key)]
+	if !ok {
+		value, ok = c.recent.get(key)
+	}
+	if ok {
+		return slices.Clone(value), value != nil, nil
+	}
+	return c.stored(c.db, key)
+}
+
+// stored looks a key up in Pebble.
+func (c *contents) stored(r pebble.Reader, key []byte) (value []byte, ok bool, err error) {
+	v, closer, err := r.Get(c.full(key))
 	if err == pebble.ErrNotFound {
 		return nil, false, nil
 	}
@@ -119,14 +145,22 @@ func (c *contents) Set(key, value []byte) error {
 	if err := c.fail.get(); err != nil {
 		return err
 	}
-	return c.writer().Set(c.full(key), value, nil)
+	if c.batch != nil {
+		return c.batch.Set(c.full(key), value, nil)
+	}
+	c.write(key, append([]byte{}, value...))
+	return nil
 }
 
 func (c *contents) Delete(key []byte) error {
 	if err := c.fail.get(); err != nil {
 		return err
 	}
-	return c.writer().Delete(c.full(key), nil)
+	if c.batch != nil {
+		return c.batch.Delete(c.full(key), nil)
+	}
+	c.write(key, nil)
+	return nil
 }
 
 // Clear deletes up to the last key there is, since some shard is the last one and has no end that could be named.
@@ -134,8 +168,11 @@ func (c *contents) Clear() error {
 	if err := c.fail.get(); err != nil {
 		return err
 	}
+	if err := c.direct(); err != nil {
+		return err
+	}
 	lower := slices.Clone(c.full(nil))
-	it, err := c.reader().NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	it, err := c.batch.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
 	if err != nil {
 		return fmt.Errorf("contents of shard %d: %w", c.shard, err)
 	}
@@ -149,16 +186,20 @@ func (c *contents) Clear() error {
 	if end == nil {
 		return nil
 	}
-	return c.writer().DeleteRange(lower, end, nil)
+	return c.batch.DeleteRange(lower, end, nil)
 }
 
 func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 	if err := c.fail.get(); err != nil {
 		return err
 	}
+	reader, err := c.ordered()
+	if err != nil {
+		return err
+	}
 	// f may use c, so the bounds get memory of their own.
 	lower := slices.Clone(c.full(prefix))
-	it, err := c.reader().NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	it, err := reader.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
 	if err != nil {
 		return fmt.Errorf("contents of shard %d: %w", c.shard, err)
 	}
@@ -173,6 +214,25 @@ func (c *contents) Scan(prefix []byte, f func(key, value []byte) error) error {
 		}
 	}
 	return it.Close()
+}
+
+// ordered is all that this view sees, in order.
+func (c *contents) ordered() (pebble.Reader, error) {
+	if c.batch == nil && len(c.written) == 0 {
+		return c.db, c.failed(c.recent.spill())
+	}
+	if err := c.direct(); err != nil {
+		return nil, err
+	}
+	return c.batch, nil
+}
+
+// failed lets the store fail with an error of writing the contents.
+func (c *contents) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.fail.set(fmt.Errorf("contents of shard %d: %w", c.shard, err))
 }
 
 // after is the first key behind all that begin with prefix, nil where there is none.
@@ -191,21 +251,24 @@ func (c *contents) Commit() error {
 	if err := c.fail.get(); err != nil {
 		return err
 	}
+	return c.failed(c.commit())
+}
+
+func (c *contents) commit() error {
 	if c.batch == nil {
-		return nil
+		err := c.recent.commit(c.written)
+		clear(c.written)
+		return err
 	}
 	err := c.batch.Commit(pebble.NoSync)
 	if closeErr := c.batch.Close(); err == nil {
 		err = closeErr
 	}
 	c.batch = nil
-	if err != nil {
-		return c.fail.set(fmt.Errorf("contents of shard %d: %w", c.shard, err))
-	}
-	return nil
+	return err
 }
 
-// appliedPositions reads how far the committed contents of every shard reach.
+// appliedPositions reads how far the contents of every shard reach that Pebble holds.
 func appliedPositions(db *pebble.DB, fail *failure) (map[shard.ID]position, error) {
 	ids, err := shardsIn(db)
 	if err != nil {
@@ -214,7 +277,7 @@ func appliedPositions(db *pebble.DB, fail *failure) (map[shard.ID]position, erro
 	applied := make(map[shard.ID]position, len(ids))
 	for _, id := range ids {
 		var p position
-		if p.seqno, p.hash, err = shard.AppliedPosition(&contents{db: db, fail: fail, shard: id}); err != nil {
+		if p.seqno, p.hash, err = shard.AppliedPosition(&contents{db: db, fail: fail, shard: id, recent: newRecent(db, id, 0)}); err != nil {
 			return nil, fmt.Errorf("contents of shard %d: %w", id, err)
 		}
 		applied[id] = p

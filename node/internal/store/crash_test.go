@@ -65,7 +65,7 @@ type life struct {
 	synced  int                               // the last of them that was synced
 }
 
-var tiny = store.Options{SegmentSize: 1 << 10, MemTableSize: 64 << 10, CacheSize: 1 << 20}
+var tiny = store.Options{SegmentSize: 1 << 10, MemTableSize: 64 << 10, RecentBytes: 256, CacheSize: 1 << 20}
 
 func (l *life) open() (err error) {
 	if l.d, err = store.Open(l.fs, dir, tiny); err != nil {

@@ -30,6 +30,7 @@ type Disk struct {
 
 	log      *log
 	db       *pebble.DB
+	recents  *recents                          // what of the contents has not gone to db yet
 	genesis  atomic.Pointer[sequencer.Genesis] // others look at it while Init sets it
 	replicas map[shard.ID]*shard.Stored
 }
@@ -69,6 +70,7 @@ func (d *Disk) recover() error {
 	if d.db, err = openContents(d.fs, d.path(contentsName), d.options, d.fail); err != nil {
 		return err
 	}
+	d.recents = newRecents(d.db, d.options.RecentBytes)
 	applied, err := appliedPositions(d.db, d.fail)
 	if err != nil {
 		return err
@@ -267,7 +269,7 @@ func (d *Disk) Replicas() map[shard.ID]*shard.Stored { return maps.Clone(d.repli
 
 // Contents implements Store.
 func (d *Disk) Contents(id shard.ID) shard.Contents {
-	return &contents{db: d.db, fail: d.fail, shard: id}
+	return &contents{db: d.db, fail: d.fail, shard: id, recent: d.recents.of(id)}
 }
 
 // Append implements Store.
@@ -320,6 +322,9 @@ func (d *Disk) Snapshot(id shard.ID) (Snapshot, error) {
 	if err := d.fail.get(); err != nil {
 		return nil, err
 	}
+	if err := d.recents.of(id).spill(); err != nil {
+		return nil, d.fail.set(fmt.Errorf("contents of shard %d: %w", id, err))
+	}
 	return &snapshot{pinned: d.db.NewSnapshot(), fail: d.fail, shard: id}, nil
 }
 
@@ -342,6 +347,9 @@ func (d *Disk) Trim() (held []shard.ID, err error) {
 	if !d.log.drops() {
 		return nil, nil // without a look at the contents: this may be asked often
 	}
+	if err := d.spill(); err != nil {
+		return nil, err
+	}
 	// Read before the flush: what is committed after it is not flushed.
 	applied, err := appliedPositions(d.db, d.fail)
 	if err != nil {
@@ -363,9 +371,20 @@ func (d *Disk) Trim() (held []shard.ID, err error) {
 	return held, nil
 }
 
+// spill moves to Pebble what of the contents has not gone there yet.
+func (d *Disk) spill() error {
+	if err := d.recents.spill(); err != nil {
+		return d.fail.set(fmt.Errorf("contents: %w", err))
+	}
+	return nil
+}
+
 // flush makes the committed contents durable. Pebble tries a flush that failed again, without
 // end, so the failure it reports ends the wait.
 func (d *Disk) flush() error {
+	if err := d.spill(); err != nil {
+		return err
+	}
 	flushed, err := d.db.AsyncFlush()
 	if err != nil {
 		return d.fail.set(fmt.Errorf("flush the contents: %w", err))

@@ -6,7 +6,8 @@
 // are the fold of the histories, lie in Pebble without a write-ahead log of
 // their own: after a crash Pebble holds some earlier state of each shard, and
 // the log replays the rest. An entry may leave the log when Pebble has flushed it; some of the log stays beyond that,
-// for nodes that were away and lack what is in it.
+// for nodes that were away and lack what is in it. What was committed last to the contents of a shard waits in memory to go to Pebble
+// together, see recent.go.
 //
 //	DIR/RINGWARD   who the directory is: format version, node id, boot count, seed
 //	DIR/LOCK       held by the process that has the directory open

@@ -220,11 +220,12 @@ func TestLeftovers(t *testing.T) {
 // TestOptions: what cannot be is refused before anything is made.
 func TestOptions(t *testing.T) {
 	for name, o := range map[string]store.Options{
-		"segment size":  {SegmentSize: 1 << 40},
-		"segment size ": {SegmentSize: -1},
-		"memtable size": {MemTableSize: 1 << 40},
-		"block cache":   {CacheSize: -1},
-		"node id":       {Random: strings.NewReader("short")},
+		"segment size":    {SegmentSize: 1 << 40},
+		"segment size ":   {SegmentSize: -1},
+		"memtable size":   {MemTableSize: 1 << 40},
+		"recent contents": {RecentBytes: -1},
+		"block cache":     {CacheSize: -1},
+		"node id":         {Random: strings.NewReader("short")},
 	} {
 		fs := vfs.NewMem()
 		d, err := store.Open(fs, dir, o)

@@ -112,6 +112,9 @@ type Options struct {
 	// MemTableSize is how much Pebble gathers in memory before it writes a table,
 	// in bytes. What is in memory has to be replayed after a crash. Default 64 MiB.
 	MemTableSize uint64
+	// RecentBytes is about how much of a shard's contents gathers in memory before it goes to Pebble at once, in bytes: much of what is written
+	// often is written again by then. It has to be replayed after a crash, too. Default 256 KiB.
+	RecentBytes int
 	// CacheSize is Pebble's block cache, in bytes. Default 64 MiB.
 	CacheSize int64
 	// Quiet lets Pebble begin nothing by itself: tables stay as they are flushed, and reads slow down as
@@ -130,6 +133,8 @@ const (
 	// Pebble rejects larger memtables.
 	maxMemTableSize  = 4<<30 - 1
 	defaultCacheSize = 64 << 20
+	// A spill of so much takes some milliseconds, in which nothing is applied.
+	defaultRecentBytes = 256 << 10
 )
 
 func (o Options) withDefaults() (Options, error) {
@@ -138,6 +143,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MemTableSize == 0 {
 		o.MemTableSize = defaultMemTableSize
+	}
+	if o.RecentBytes == 0 {
+		o.RecentBytes = defaultRecentBytes
 	}
 	if o.CacheSize == 0 {
 		o.CacheSize = defaultCacheSize
@@ -157,6 +165,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("log of %d bytes to hold: want at least 0", o.LogHold)
 	case o.MemTableSize > maxMemTableSize:
 		return o, fmt.Errorf("memtable size of %d bytes: want 1 to %d", o.MemTableSize, uint64(maxMemTableSize))
+	case o.RecentBytes < 0:
+		return o, fmt.Errorf("recent contents of %d bytes: want a size above 0", o.RecentBytes)
 	case o.CacheSize < 0:
 		return o, fmt.Errorf("block cache of %d bytes: want a size above 0", o.CacheSize)
 	}

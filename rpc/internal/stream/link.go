@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc"
@@ -54,6 +55,7 @@ func (l *link) send(s grpc.ClientStream) {
 	for {
 		select {
 		case <-l.out.Woken():
+			runtime.Gosched()
 		case <-l.ctx.Done():
 			return
 		}

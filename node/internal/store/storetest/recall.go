@@ -143,8 +143,9 @@ func testRecallBesideTrim(f *fixture) {
 	f.fill(a, m, 1)
 	due, stopped := make(chan *History, 1), make(chan error, 1)
 	go func() {
+		read := 0
 		for h := range due {
-			read := 0
+			read = 0
 			for after := shard.Seqno(0); after < h.Last(); after++ {
 				entries, err := f.s.Recall(1, after, h.Last(), h.Lineage, 2000)
 				if err != nil {
@@ -159,10 +160,11 @@ func testRecallBesideTrim(f *fixture) {
 				}
 				read += len(entries)
 			}
-			if read == 0 {
-				stopped <- fmt.Errorf("nothing can be read")
-				return
-			}
+		}
+		// The last was read when nobody trimmed any more; all that those before hold may have gone meanwhile.
+		if read == 0 {
+			stopped <- fmt.Errorf("nothing can be read")
+			return
 		}
 		stopped <- nil
 	}()
@@ -174,6 +176,11 @@ func testRecallBesideTrim(f *fixture) {
 		}
 		_, err := f.s.Trim()
 		f.check(err)
+	}
+	select {
+	case due <- a.Clone():
+	case err := <-stopped:
+		f.Fatal(err)
 	}
 	close(due)
 	f.check(<-stopped)
