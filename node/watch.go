@@ -88,6 +88,9 @@ func (n *Node) trace(q shard.Request, traceparent string, answer func(shard.Resu
 
 // sampled is the traceparent if its trace is recorded, which the last bit of its flags says.
 func sampled(traceparent string) string {
+	if traceparent == "" {
+		return "" // the common case
+	}
 	flags := traceparent[max(0, len(traceparent)-2):]
 	if f, err := strconv.ParseUint(flags, 16, 8); err != nil || f&1 == 0 {
 		return ""

@@ -15,6 +15,7 @@ import (
 type Contents interface {
 	// Get returns a copy of the value, or ok false.
 	Get(key []byte) (value []byte, ok bool, err error)
+	// Set may keep the value, which must not change any more, but not the key.
 	Set(key, value []byte) error
 	Delete(key []byte) error
 	// Scan calls f with all keys that begin with prefix, in order.
@@ -55,6 +56,7 @@ type Machine struct {
 	register Register
 	sessions map[SessionID]*session
 	dirty    map[SessionID]bool // sessions changed since the last Commit
+	key      []byte             // reused
 }
 
 // OpenMachine reads the state back from its contents. Where they are empty, the
@@ -212,7 +214,7 @@ func (m *Machine) write(seqno Seqno, c Command) (Result, error) {
 }
 
 func (m *Machine) update(seqno Seqno, c Command) (Result, error) {
-	key := slices.Concat(keyPrefix, c.Key)
+	key := m.userKey(c.Key)
 	if c.If.Set || c.Kind == CommandDelete {
 		version, _, err := m.get(key)
 		switch {
@@ -229,6 +231,12 @@ func (m *Machine) update(seqno Seqno, c Command) (Result, error) {
 	}
 	value := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(c.Value)), uint64(seqno))
 	return Result{Status: OK, Version: seqno}, m.contents.Set(key, append(value, c.Value...))
+}
+
+// userKey is the key of the contents for a user's key, until the next call.
+func (m *Machine) userKey(key []byte) []byte {
+	m.key = append(append(m.key[:0], keyPrefix...), key...)
+	return m.key
 }
 
 // get reads a stored key: version 0 where there is none.
@@ -275,7 +283,7 @@ func (m *Machine) Commit() error {
 
 // Read answers a get from the applied state.
 func (m *Machine) Read(key []byte) (Result, error) {
-	version, value, err := m.get(slices.Concat(keyPrefix, key))
+	version, value, err := m.get(m.userKey(key))
 	switch {
 	case err != nil:
 		return Result{}, err

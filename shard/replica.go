@@ -94,6 +94,7 @@ type Replica struct {
 
 	ticks int
 	out   Output
+	given Output // what the last Output returned: used again for the one after the next
 	err   error
 }
 
@@ -441,7 +442,7 @@ func (r *Replica) Tick() {
 }
 
 // Output returns what the replica wants done, and forgets it. Entries, commit and acknowledgements that gathered
-// since the last call leave here, in one message per neighbour.
+// since the last call leave here, in one message per neighbour. Its slices are the caller's until the next call.
 func (r *Replica) Output() Output {
 	switch {
 	case r.err != nil:
@@ -458,7 +459,26 @@ func (r *Replica) Output() Output {
 		r.acknowledgeFed()
 		r.forget()
 	}
-	out := r.out
-	r.out = Output{}
-	return out
+	r.out, r.given = r.given.emptied(), r.out
+	return r.given
+}
+
+// emptied is empty, and has the room of o.
+func (o Output) emptied() Output {
+	return Output{
+		Write: Emptied(o.Write), Send: Emptied(o.Send), Work: Emptied(o.Work), Exports: Emptied(o.Exports), Recalls: Emptied(o.Recalls),
+		Replies: Emptied(o.Replies), Events: Emptied(o.Events),
+	}
+}
+
+// mostRoom bounds what Emptied keeps, in elements: a burst is no reason to hold its memory for ever.
+const mostRoom = 4096
+
+// Emptied is s without its elements, which it does not hold on to any more, so that its room can be used again.
+func Emptied[T any](s []T) []T {
+	if cap(s) > mostRoom {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }

@@ -60,7 +60,9 @@ type Host struct {
 	leaveAt int                   // the tick before which it has not left
 	// pledges are the shards that this node said it could learn, and until which tick that holds.
 	pledges map[shard.ID]int
-	dirty   bool // the set of peers may have changed
+	dirty   bool             // the set of peers may have changed
+	given   Ready            // what the last Ready returned: its room is used again
+	counts  map[shard.ID]int // see Durable, reused
 	peers   []shard.NodeID
 }
 
@@ -72,7 +74,7 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	h := &Host{
 		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
 		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
-		seen: map[shard.NodeID]sighting{}, pledges: map[shard.ID]int{},
+		seen: map[shard.NodeID]sighting{}, pledges: map[shard.ID]int{}, counts: map[shard.ID]int{},
 	}
 	_, fragile := sequencer.Everywhere(opt.Genesis.Initial)
 	h.losable = !fragile
@@ -217,13 +219,13 @@ func (h *Host) Request(q shard.Request) bool {
 
 // Durable tells that the first n records written and not yet confirmed are fsynced.
 func (h *Host) Durable(n int) {
-	counts := make(map[shard.ID]int, len(h.order))
+	clear(h.counts)
 	for _, id := range h.writes[:n] {
-		counts[id]++
+		h.counts[id]++
 	}
 	h.writes = slices.Delete(h.writes, 0, n)
 	for _, id := range h.order {
-		if c := counts[id]; c > 0 {
+		if c := h.counts[id]; c > 0 {
 			h.engines[id].replica.Durable(c)
 			h.engines[id].follow()
 		}
@@ -389,10 +391,11 @@ func (h *Host) Standings() []Standing {
 	return all
 }
 
-// Ready returns what is to be done, and forgets it.
+// Ready returns what is to be done, and forgets it. Its slices are the caller's until the next call.
 func (h *Host) Ready() Ready {
-	r := Ready{Send: h.strays, Events: h.events}
-	h.strays, h.events = nil, nil
+	r := h.given.emptied()
+	r.Send, h.strays = append(r.Send, h.strays...), shard.Emptied(h.strays)
+	r.Events, h.events = append(r.Events, h.events...), shard.Emptied(h.events)
 	for _, id := range h.order {
 		e := h.engines[id]
 		out := e.replica.Output()
@@ -411,8 +414,9 @@ func (h *Host) Ready() Ready {
 		r.Recalls = append(r.Recalls, out.Recalls...)
 		r.Replies = append(r.Replies, out.Replies...)
 		r.Events = append(append(r.Events, out.Events...), e.events...)
-		e.out, e.events = nil, nil
+		e.out, e.events = shard.Emptied(e.out), shard.Emptied(e.events)
 	}
-	r.Learned, h.learned = h.learned, nil
+	r.Learned, h.learned = append(r.Learned, h.learned...), shard.Emptied(h.learned)
+	h.given = r
 	return r
 }

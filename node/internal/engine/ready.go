@@ -33,6 +33,14 @@ type Ready struct {
 	Learned []shard.Chain
 }
 
+// emptied is empty, and has the room of r.
+func (r Ready) emptied() Ready {
+	return Ready{
+		Write: shard.Emptied(r.Write), Send: shard.Emptied(r.Send), Work: shard.Emptied(r.Work), Exports: shard.Emptied(r.Exports),
+		Recalls: shard.Emptied(r.Recalls), Replies: shard.Emptied(r.Replies), Events: shard.Emptied(r.Events), Learned: shard.Emptied(r.Learned),
+	}
+}
+
 // Empty reports whether nothing is wanted.
 func (r *Ready) Empty() bool {
 	return len(r.Write)+len(r.Send)+len(r.Work)+len(r.Exports)+len(r.Recalls)+len(r.Replies)+len(r.Events)+len(r.Learned) == 0

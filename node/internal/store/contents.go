@@ -148,7 +148,10 @@ func (c *contents) Set(key, value []byte) error {
 	if c.batch != nil {
 		return c.batch.Set(c.full(key), value, nil)
 	}
-	c.write(key, append([]byte{}, value...))
+	if value == nil {
+		value = []byte{}
+	}
+	c.write(key, value)
 	return nil
 }
 

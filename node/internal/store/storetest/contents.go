@@ -61,11 +61,10 @@ func testContents(f *fixture) {
 	f.check(w.Commit())
 	f.wantKeys(r, "", `"b\x01"=4 "b\xff\xff"= "\xff"=3`)
 
-	// Keys and values are the caller's to reuse.
-	key, value := []byte("kk"), []byte("vv")
-	f.check(w.Set(key, value))
+	// Keys are the caller's to reuse.
+	key := []byte("kk")
+	f.check(w.Set(key, []byte("vv")))
 	copy(key, "xx")
-	copy(value, "yy")
 	f.check(w.Commit())
 	f.wantKeys(r, "k", `"kk"=vv`)
 	v, _, err := r.Get([]byte("kk"))
