@@ -84,7 +84,6 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	}
 	m.proxy = &proxy{
 		self: self, ring: g.Ring, serves: m.applier.standing.serves, newest: map[shard.ID]shard.Configuration{},
-		local:   func(q shard.Request) { m.inbox.add(func(x *news) { x.requests = append(x.requests, q) }) },
 		forward: n.forwarder.Forward,
 	}
 	for _, c := range g.Initial {
@@ -127,22 +126,38 @@ func (n *Node) candidates() []sequencer.Candidate {
 	return nodes
 }
 
-// Submit takes one operation of a client, or of a node that forwards it.
-func (n *Node) Submit(q shard.Request, hops int, traceparent string, answer func(shard.Result)) {
+// Submit takes operations of a client, or of a node that forwards them.
+func (n *Node) Submit(ops []rpc.Operation) {
 	m := n.member.Load()
 	if m == nil {
-		answer(shard.Result{Status: rpc.Unavailable, Reason: "this node belongs to no cluster yet: run ringward init"})
+		for _, op := range ops {
+			op.Answer(shard.Result{Status: rpc.Unavailable, Reason: "this node belongs to no cluster yet: run ringward init"})
+		}
 		return
 	}
-	if q.Shard == 0 {
-		q.Shard = m.ring.Owner(q.Key)
-	} else if owner := m.ring.Owner(q.Key); q.Kind != shard.OpenSession && owner != q.Shard || m.configuration(q.Shard).Epoch == 0 {
-		answer(shard.Result{Status: rpc.Invalid, Reason: fmt.Sprintf("shard %d does not own key %q: shard %d does", q.Shard, q.Key, owner)})
-		return
+	local := make([]shard.Request, 0, len(ops))
+	for _, op := range ops {
+		if n.route(m, &op) {
+			local = append(local, op.Request)
+		}
 	}
-	traceparent, answer = n.trace(q, traceparent, answer)
-	q.Trace = sampled(traceparent)
-	m.submit(q, hops, traceparent, n.metrics.Observe(q, answer))
+	if len(local) > 0 {
+		m.inbox.add(func(x *news) { x.requests = append(x.requests, local...) })
+	}
+}
+
+// route forwards an operation, or reports that it is for a replica of this node.
+func (n *Node) route(m *member, op *rpc.Operation) (local bool) {
+	if op.Shard == 0 {
+		op.Shard = m.ring.Owner(op.Key)
+	} else if owner := m.ring.Owner(op.Key); op.Kind != shard.OpenSession && owner != op.Shard || m.configuration(op.Shard).Epoch == 0 {
+		op.Answer(shard.Result{Status: rpc.Invalid, Reason: fmt.Sprintf("shard %d does not own key %q: shard %d does", op.Shard, op.Key, owner)})
+		return false
+	}
+	op.Traceparent, op.Answer = n.trace(op.Request, op.Traceparent, op.Answer)
+	op.Trace = sampled(op.Traceparent)
+	op.Answer = n.metrics.Observe(op.Request, op.Answer)
+	return m.route(op)
 }
 
 // Ring is the ring as this node knows it.

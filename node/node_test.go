@@ -179,7 +179,7 @@ func TestNodeWithoutCluster(t *testing.T) {
 	c := newNodes(t, memory(1)...)
 	n := c.nodes[0]
 	answer := make(chan shard.Result, 1)
-	n.Submit(shard.Request{Kind: shard.Get, Key: []byte("k")}, 0, "", func(r shard.Result) { answer <- r })
+	n.Submit([]rpc.Operation{{Request: shard.Request{Kind: shard.Get, Key: []byte("k")}, Answer: func(r shard.Result) { answer <- r }}})
 	if r := <-answer; r.Status != rpc.Unavailable || !strings.Contains(r.Reason, "ringward init") {
 		t.Errorf("a get was answered with %v, %q; want unavailable, and what to do", r.Status, r.Reason)
 	}
@@ -213,7 +213,7 @@ func TestWrongShardIsRefused(t *testing.T) {
 	wrong := c.nodes[0].member.Load().ring.Next(c.nodes[0].member.Load().ring.Owner(key))
 	for _, id := range []shard.ID{wrong, 99} {
 		answer := make(chan shard.Result, 1)
-		c.nodes[0].Submit(shard.Request{Shard: id, Kind: shard.Put, Key: key}, 0, "", func(r shard.Result) { answer <- r })
+		c.nodes[0].Submit([]rpc.Operation{{Request: shard.Request{Shard: id, Kind: shard.Put, Key: key}, Answer: func(r shard.Result) { answer <- r }}})
 		if r := <-answer; r.Status != rpc.Invalid {
 			t.Errorf("a put to shard %d was answered with %v, want invalid", id, r.Status)
 		}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ringward/ringward/rpc"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -17,7 +18,6 @@ type proxy struct {
 	self    shard.NodeID
 	ring    sequencer.Ring
 	serves  func(shard.ID) bool // whether the contents of a shard can be read here
-	local   func(shard.Request)
 	forward func(to shard.NodeID, q shard.Request, hops int, traceparent string, answer func(shard.Result))
 	turn    atomic.Uint64 // spreads forwarded reads over the members
 
@@ -50,16 +50,15 @@ func (p *proxy) configurations() []shard.Configuration {
 	return all
 }
 
-// submit takes a request that was forwarded hops times so far; answer is called once.
-func (p *proxy) submit(q shard.Request, hops int, traceparent string, answer done) {
-	c := p.configuration(q.Shard)
-	to := p.target(c, q)
+// route forwards an operation, or makes it one for a replica of this node, and reports that.
+func (p *proxy) route(op *rpc.Operation) (local bool) {
+	to := p.target(p.configuration(op.Shard), op.Request)
 	if to == p.self {
-		q.Token = answer
-		p.local(q)
-		return
+		op.Token = done(op.Answer)
+		return true
 	}
-	p.forward(to, q, hops, traceparent, answer)
+	p.forward(to, op.Request, op.Hops, op.Traceparent, op.Answer)
+	return false
 }
 
 // target is the node to serve q.

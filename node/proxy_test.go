@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringward/ringward/rpc"
 	"github.com/ringward/ringward/sequencer"
 	"github.com/ringward/ringward/shard"
 )
@@ -35,7 +36,6 @@ func TestProxyTarget(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := &proxy{self: c.self, ring: sequencer.NewRing(1), serves: func(shard.ID) bool { return c.hosted }, newest: map[shard.ID]shard.Configuration{}}
 			var served, forwarded []shard.NodeID
-			p.local = func(shard.Request) { served = append(served, c.self) }
 			p.forward = func(to shard.NodeID, _ shard.Request, hops int, _ string, _ func(shard.Result)) {
 				if hops != 1 {
 					t.Errorf("forwarded with %d hops, want those it came with: 1", hops)
@@ -48,7 +48,9 @@ func TestProxyTarget(t *testing.T) {
 			}
 			c.q.Shard = 1
 			for range 8 {
-				p.submit(c.q, 1, "", func(shard.Result) {})
+				if p.route(&rpc.Operation{Request: c.q, Hops: 1}) {
+					served = append(served, c.self)
+				}
 			}
 			got := slices.Compact(slices.Sorted(slices.Values(slices.Concat(served, forwarded))))
 			if !slices.Equal(got, c.want) {

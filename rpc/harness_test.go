@@ -47,8 +47,10 @@ func newBackend() *backend {
 	}
 }
 
-func (b *backend) Submit(q shard.Request, hops int, traceparent string, answer func(shard.Result)) {
-	b.submit(q, hops, traceparent, answer)
+func (b *backend) Submit(ops []Operation) {
+	for _, op := range ops {
+		b.submit(op.Request, op.Hops, op.Traceparent, op.Answer)
+	}
 }
 
 func (b *backend) Ring() (Ring, error) {

@@ -45,10 +45,10 @@ func (s *kvService) call(ctx context.Context, q shard.Request) (shard.Result, er
 		return shard.Result{}, status.FromContextError(err).Err()
 	}
 	answer := make(chan shard.Result, 1)
-	s.store.Submit(q, 0, traceparent(ctx), func(res shard.Result) {
+	s.store.Submit([]Operation{{Request: q, Traceparent: traceparent(ctx), Answer: func(res shard.Result) {
 		s.room.release(bytes)
 		answer <- res
-	})
+	}}})
 	select {
 	case res := <-answer:
 		return res, wire.GRPC(res)

@@ -26,6 +26,8 @@ type operateStream struct {
 	room    room
 	// drained tells receive that results have been sent.
 	drained chan struct{}
+	// admitted are operations that receive has yet to submit.
+	admitted []Operation
 
 	mu  sync.Mutex
 	out *stream.Outbox
@@ -128,10 +130,11 @@ func (o *operateStream) receive() error {
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
 		for i := range ops {
-			if err := o.submit(ctx, &ops[i]); err != nil {
+			if err := o.admit(ctx, &ops[i]); err != nil {
 				return err
 			}
 		}
+		o.submit()
 		clear(ops) // they would keep the frame in memory
 	}
 }
@@ -153,60 +156,82 @@ func (o *operateStream) wait(ctx context.Context) error {
 	}
 }
 
-// submit gives one operation to the store, or answers why not. An error ends the stream.
-func (o *operateStream) submit(ctx context.Context, op *wire.Operation) error {
+// admit adds one operation to those that go to the store together, or answers why not. An error ends the stream.
+func (o *operateStream) admit(ctx context.Context, op *wire.Operation) error {
 	s, id, forwarded, bytes := o.service, op.ID, op.Hops > 0, int64(len(op.Key)+len(op.Value))
 	if refusal, ok := op.Check(s.checks()); !ok {
 		o.answer(id, refusal)
 		return nil
 	}
-	if forwarded {
-		if !s.forwarded.try(bytes) {
-			o.answer(id, shard.Result{Status: shard.Overloaded, Reason: fmt.Sprintf(
-				"forwarded operations under way here are at the limit of %d, or of %d bytes", s.limits.Operations, s.limits.Bytes)})
-			return nil
-		}
-	} else {
-		if err := o.room.acquire(ctx, bytes); err != nil {
-			return status.FromContextError(err).Err()
-		}
-		if err := s.room.acquire(ctx, bytes); err != nil {
-			o.room.release(bytes)
-			return status.FromContextError(err).Err()
-		}
-	}
-	release := func() {
-		if forwarded {
-			s.forwarded.release(bytes)
-			return
-		}
-		s.room.release(bytes)
-		o.room.release(bytes)
-	}
-	if !o.begin() {
-		release()
-		o.answer(id, shard.Result{Status: Unavailable, Reason: "the node is stopping"})
+	if forwarded && !s.forwarded.try(bytes) {
+		o.answer(id, shard.Result{Status: shard.Overloaded, Reason: fmt.Sprintf(
+			"forwarded operations under way here are at the limit of %d, or of %d bytes", s.limits.Operations, s.limits.Bytes)})
 		return nil
 	}
-	s.store.Submit(op.Request, op.Hops, op.Traceparent, func(res shard.Result) {
-		release()
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		o.underWay--
-		o.add(id, res)
+	if !forwarded {
+		if err := o.acquire(ctx, bytes); err != nil {
+			return err
+		}
+	}
+	o.admitted = append(o.admitted, Operation{
+		Request: op.Request, Hops: op.Hops, Traceparent: op.Traceparent,
+		Answer: func(res shard.Result) {
+			o.release(forwarded, bytes)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.underWay--
+			o.add(id, res)
+		},
 	})
 	return nil
 }
 
-// begin counts an operation as under way, unless none begins any more.
-func (o *operateStream) begin() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stopping {
-		return false
+// acquire waits until there is room for an operation. What was admitted may be what takes it, so that goes on first.
+func (o *operateStream) acquire(ctx context.Context, bytes int64) error {
+	if o.room.try(bytes) {
+		if o.service.room.try(bytes) {
+			return nil
+		}
+		o.room.release(bytes)
 	}
-	o.underWay++
-	return true
+	o.submit()
+	if err := o.room.acquire(ctx, bytes); err != nil {
+		return status.FromContextError(err).Err()
+	}
+	if err := o.service.room.acquire(ctx, bytes); err != nil {
+		o.room.release(bytes)
+		return status.FromContextError(err).Err()
+	}
+	return nil
+}
+
+func (o *operateStream) release(forwarded bool, bytes int64) {
+	if forwarded {
+		o.service.forwarded.release(bytes)
+		return
+	}
+	o.service.room.release(bytes)
+	o.room.release(bytes)
+}
+
+// submit gives the store what was admitted, unless no operation begins any more.
+func (o *operateStream) submit() {
+	if len(o.admitted) == 0 {
+		return
+	}
+	o.mu.Lock()
+	o.underWay += len(o.admitted)
+	stopping := o.stopping
+	o.mu.Unlock()
+	if !stopping {
+		o.service.store.Submit(o.admitted)
+	} else {
+		for _, op := range o.admitted {
+			op.Answer(shard.Result{Status: Unavailable, Reason: "the node is stopping"})
+		}
+	}
+	clear(o.admitted) // they would keep the frame in memory
+	o.admitted = o.admitted[:0]
 }
 
 // answer puts a result into the outbox.

@@ -39,13 +39,20 @@ type Backends struct {
 
 // Store carries out clients' operations.
 type Store interface {
-	// Submit starts one operation, which was forwarded hops times so far and has passed all checks that
-	// need no knowledge of the ring. Shard 0 means the owner of the key. answer is to be called exactly
-	// once, from any goroutine, possibly before Submit returns; it does not block, and Submit must not either. Key
-	// and value may be kept, not changed.
-	Submit(q shard.Request, hops int, traceparent string, answer func(shard.Result))
+	// Submit starts operations that came together. It does not block, and does not keep the slice.
+	Submit([]Operation)
 	// Ring is the ring as the node knows it, or an error that wraps ErrNoCluster.
 	Ring() (Ring, error)
+}
+
+// Operation is one of a client's, which has passed all checks that need no knowledge of the ring. Shard 0 means the owner of the key. Key
+// and value may be kept, not changed.
+type Operation struct {
+	shard.Request
+	Hops        int    // how often it was forwarded so far
+	Traceparent string // see wire.Traceparent; may be empty
+	// Answer is to be called exactly once, from any goroutine, possibly before Submit returns. It does not block.
+	Answer func(shard.Result)
 }
 
 // Ring is what clients learn of a cluster.
