@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -57,7 +56,7 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.inbox.wake:
-			runtime.Gosched()
+			gather()
 		case <-ticker.C:
 			ticked = true
 		}

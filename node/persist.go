@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -59,7 +58,7 @@ func (p *persister) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-p.records.wake:
-			runtime.Gosched()
+			gather()
 		}
 		batch := p.records.take()
 		if len(batch) == 0 {

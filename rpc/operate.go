@@ -67,7 +67,7 @@ func (o *operateStream) serve(received <-chan error) error {
 		}
 		select {
 		case <-o.out.Woken():
-			runtime.Gosched()
+			runtime.Gosched() // other results may be about to come
 		case err := <-received:
 			if err != io.EOF {
 				return err

@@ -55,7 +55,7 @@ func (l *link) send(s grpc.ClientStream) {
 	for {
 		select {
 		case <-l.out.Woken():
-			runtime.Gosched()
+			runtime.Gosched() // callers that were answered just now may ask again
 		case <-l.ctx.Done():
 			return
 		}
