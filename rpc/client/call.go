@@ -155,7 +155,7 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 	routes := o.client.routes.Load()
 	var turn uint64
 	if o.op.Kind == shard.Get {
-		turn = o.client.turn.Add(1)
+		turn = o.client.turn.Add(1) / readsInTurn
 	}
 	n := routes.next(&o.course, o.shard, turn)
 	a := attempts.Get().(*attempt)
@@ -203,6 +203,10 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 		return shard.Result{}, false, err
 	}
 }
+
+// readsInTurn is how many reads go to the same members before others have their turn: what arrives there together shares a
+// fence, and a fence costs a round of messages.
+const readsInTurn = 256
 
 // attemptSteps is in how many steps an attempt waits.
 const attemptSteps = 8

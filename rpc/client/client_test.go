@@ -132,8 +132,10 @@ func TestWritesGoToTheHeadAndReadsToAllMembers(t *testing.T) {
 		if _, err := client.Put(t.Context(), key, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Get(t.Context(), key); err != nil {
-			t.Fatal(err)
+		for range 4 {
+			if _, err := client.Get(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for _, s := range c.sightings(put) {

@@ -30,8 +30,8 @@
 //
 // Where to. The client keeps the ring: which shard owns which keys, and which nodes hold the
 // shard in which epoch. It learns the ring from any of the endpoints, and then does not need
-// them any more. A write goes to the shard's head. A read goes to the members in turn, for
-// every one of them can serve a linearizable read.
+// them any more. A write goes to the shard's head. A read goes to the members in turn,
+// some hundreds to one before the next, for every one of them can serve a linearizable read.
 //
 // What can happen there. When the ring is behind, the node refuses and tells the newer
 // configurations; an epoch that is higher wins, and the operation goes to whom it names. When the
