@@ -33,10 +33,10 @@ type Metrics struct {
 	provider   *sdkmetric.MeterProvider
 	statusName func(shard.Status) string
 
-	operations metric.Int64Counter
-	answers    [lastKind + 1][256]atomic.Pointer[labels] // by kind and status, made when first needed
-	latency    metric.Float64Histogram
-	latencies  [lastKind + 1]labels
+	// answers counts those by kind and status, for the counter of operations: an instrument of its own would cost more than the counting.
+	answers   [lastKind + 1][256]atomic.Int64
+	latency   metric.Float64Histogram
+	latencies [lastKind + 1]labels
 
 	messages metric.Int64Counter
 	sent     [lastMessage + 1]labels
@@ -96,7 +96,7 @@ func newMetrics(res *resource.Resource, statusName func(shard.Status) string, lo
 		sdkmetric.WithCardinalityLimit(0),
 	)
 	in := instruments{meter: m.provider.Meter("ringward")}
-	m.operations = in.counter("ringward.operations", "{operation}", "Operations answered, by kind and status.")
+	in.observe("ringward.operations", "{operation}", "Operations answered, by kind and status.", m.observeAnswers)
 	m.latency = in.durations("ringward.operation.duration", "Time from an operation's arrival to its answer, by kind.")
 	m.messages = in.counter("ringward.messages", "{message}", "Messages between replicas on different nodes, by kind (as wedge) and direction.")
 	m.heartbeats = in.counter("ringward.heartbeats", "{heartbeat}", "Signs of life between nodes, by direction.")
@@ -106,7 +106,8 @@ func newMetrics(res *resource.Resource, statusName func(shard.Status) string, lo
 	m.fsync = in.durations("ringward.fsync.duration", "Time to write and sync one batch of the history log.")
 	m.fsyncRecords = in.sizes("ringward.fsync.records", "{record}", "Records made durable by one sync.")
 	m.events = newEventMetrics(&in)
-	in.observe("ringward.log.lines.dropped", "{line}", "Log lines lost because they came faster than they could be written.", log.Dropped)
+	in.observe("ringward.log.lines.dropped", "{line}", "Log lines lost because they came faster than they could be written.",
+		func(o metric.Int64Observer) { o.Observe(log.Dropped()) })
 
 	for k := range m.latencies {
 		m.latencies[k] = with(attribute.String("kind", kindNames[k]))
@@ -129,16 +130,20 @@ func (m *Metrics) Operation(kind shard.RequestKind, status shard.Status, took ti
 	if kind > lastKind {
 		kind = 0
 	}
-	cell := &m.answers[kind][status]
-	l := cell.Load()
-	if l == nil {
-		made := with(attribute.String("kind", kindNames[kind]), attribute.String("status", word(m.statusName(status))))
-		l = &made
-		cell.Store(l) // whoever comes second stores the same
+	m.answers[kind][status].Add(1)
+	m.latency.Record(context.Background(), took.Seconds(), m.latencies[kind].record...)
+}
+
+// observeAnswers tells what answers has counted.
+func (m *Metrics) observeAnswers(o metric.Int64Observer) {
+	for kind := range m.answers {
+		for status := range m.answers[kind] {
+			if n := m.answers[kind][status].Load(); n > 0 {
+				o.Observe(n, metric.WithAttributes(
+					attribute.String("kind", kindNames[kind]), attribute.String("status", word(m.statusName(shard.Status(status))))))
+			}
+		}
 	}
-	ctx := context.Background()
-	m.operations.Add(ctx, 1, l.add...)
-	m.latency.Record(ctx, took.Seconds(), m.latencies[kind].record...)
 }
 
 // Observe measures from now until the answer.
@@ -232,10 +237,10 @@ func (in *instruments) gauge(name, unit, doc string) metric.Int64ObservableGauge
 }
 
 // observe makes a counter that is read when it is scraped.
-func (in *instruments) observe(name, unit, doc string, read func() int64) {
+func (in *instruments) observe(name, unit, doc string, read func(metric.Int64Observer)) {
 	_, err := in.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(doc),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(read())
+			read(o)
 			return nil
 		}))
 	in.errs = append(in.errs, err)
