@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 	stopTime = 10 * time.Second
 	// handOverTime is how long it may take before to leave its chains. Where it takes longer nobody lets it go.
 	handOverTime = 2 * time.Second
+	// heapGrowth is by how many percent the heap may grow before it is collected. What a node holds on to lies mostly outside of the heap: it is
+	// small, and Go's own 100 would have it collected many times a second.
+	heapGrowth = 300
 )
 
 func (c *command) nodeVerb() *cobra.Command {
@@ -32,7 +36,9 @@ them, which is the right way to stop all nodes of a cluster. A second signal end
 crash. A new node waits until ringward init makes it part of a cluster.
 
 A setting comes from its flag, else from the environment (RINGWARD_SUSPECT_AFTER for --suspect-after), else from the
-file that --config or RINGWARD_CONFIG names (suspect-after: 50ms), else it has its default.`,
+file that --config or RINGWARD_CONFIG names (suspect-after: 50ms), else it has its default.
+
+Memory is given back at the cost of processor time as Go's GOGC (here 300 unless it is set) and GOMEMLIMIT say.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := node.Load(cmd.Flags(), os.Environ())
@@ -48,6 +54,9 @@ file that --config or RINGWARD_CONFIG names (suspect-after: 50ms), else it has i
 			timeout, err := c.patience(stopTime)
 			if err != nil {
 				return err
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(heapGrowth)
 			}
 			n, err := node.Start(cmd.Context(), cfg)
 			if err != nil {
