@@ -24,6 +24,7 @@ const expireAtOnce = 256
 type engine struct {
 	host    *Host
 	id      shard.ID
+	touched bool // see Host.touch
 	replica *shard.Replica
 	epoch   shard.Epoch // of the configuration that round and relay are about
 
@@ -77,6 +78,7 @@ func newEngine(h *Host, id shard.ID, replica *shard.Replica, register *sequencer
 
 // step takes a message for this replica, or for its office as a sequencer.
 func (e *engine) step(m shard.Message) {
+	e.host.touch(e)
 	if m.Shard == e.id {
 		if e.closed(m) {
 			return

@@ -148,6 +148,7 @@ func anything(t *testing.T, b []byte) {
 				n.host.Step(m)
 			}
 		}
+		n.host.wantTouched(t)
 		r := n.host.Ready()
 		unconfirmed += len(r.Write)
 		for _, m := range r.Send {

@@ -239,6 +239,7 @@ func (w *world) drain(n *node) (busy bool) {
 		return false
 	}
 	for {
+		n.host.wantTouched(w.t)
 		r := n.host.Ready()
 		if r.Empty() {
 			return busy
@@ -460,3 +461,18 @@ func (c *contents) Clear() error {
 }
 
 func (c *contents) Commit() error { return nil }
+
+// wantTouched fails where a replica wants something done that Ready would pass over.
+func (h *Host) wantTouched(t *testing.T) {
+	t.Helper()
+	for _, e := range h.hosted {
+		if e.touched {
+			continue
+		}
+		out := e.replica.Output()
+		if r := (Ready{Write: out.Write, Send: append(out.Send, e.out...), Work: out.Work, Exports: out.Exports, Recalls: out.Recalls,
+			Replies: out.Replies, Events: append(out.Events, e.events...)}); !r.Empty() {
+			t.Fatalf("nobody noted that something happened to shard %d, which wants %+v", e.id, r)
+		}
+	}
+}

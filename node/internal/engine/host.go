@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,7 +42,7 @@ type Host struct {
 	opt      Options
 	now      uint64 // see Now
 	engines  map[shard.ID]*engine
-	order    []shard.ID // of engines
+	hosted   []*engine // the same in order of shard
 	detector *wedge.Detector
 	// known holds for each shard the newest chain of decided configurations that this node has heard
 	// of: hints for routing and heartbeats; for a replica hosted here, a wedge.
@@ -73,15 +74,15 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	}
 	h := &Host{
 		opt: opt, engines: map[shard.ID]*engine{}, known: map[shard.ID]shard.Chain{},
-		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks), order: slices.Sorted(maps.Keys(replicas)),
-		seen: map[shard.NodeID]sighting{}, pledges: map[shard.ID]int{}, counts: map[shard.ID]int{},
+		detector: wedge.NewDetector(opt.SuspectTicks, opt.GraceTicks),
+		seen:     map[shard.NodeID]sighting{}, pledges: map[shard.ID]int{}, counts: map[shard.ID]int{},
 	}
 	_, fragile := sequencer.Everywhere(opt.Genesis.Initial)
 	h.losable = !fragile
 	for _, c := range opt.Genesis.Initial {
 		h.known[c.Shard] = shard.Chain{c}
 	}
-	for _, id := range h.order {
+	for _, id := range slices.Sorted(maps.Keys(replicas)) {
 		if _, ok := h.known[id]; !ok {
 			return nil, fmt.Errorf("the log holds shard %d, which is not in the ring of cluster %s", id, opt.Genesis.Cluster)
 		}
@@ -90,11 +91,11 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 		if err != nil {
 			return nil, err
 		}
-		h.engines[id] = newEngine(h, id, replica, r.Register)
+		h.host(newEngine(h, id, replica, r.Register))
 	}
-	for _, id := range h.order {
-		h.learn(h.engines[id].replica.Chain())
-		h.learn(h.engines[id].register.Chain)
+	for _, e := range h.hosted {
+		h.learn(e.replica.Chain())
+		h.learn(e.register.Chain)
 	}
 	for _, chain := range h.known {
 		for _, m := range chain.Newest().Members {
@@ -104,6 +105,35 @@ func NewHost(opt Options, replicas map[shard.ID]Recovered) (*Host, error) {
 	h.watch()
 	return h, nil
 }
+
+// host takes one more replica in.
+func (h *Host) host(e *engine) {
+	h.engines[e.id] = e
+	i, _ := slices.BinarySearchFunc(h.hosted, e.id, func(e *engine, id shard.ID) int { return cmp.Compare(e.id, id) })
+	h.hosted = slices.Insert(h.hosted, i, e)
+	h.touch(e)
+}
+
+// engine is the replica of a shard, if there is one, for something to happen to.
+func (h *Host) engine(id shard.ID) *engine {
+	e := h.engines[id]
+	if e != nil {
+		h.touch(e)
+	}
+	return e
+}
+
+// all are all replicas, for something to happen to them.
+func (h *Host) all() []*engine {
+	for _, e := range h.hosted {
+		h.touch(e)
+	}
+	return h.hosted
+}
+
+// touch notes that something happens to a replica: it alone may want something done then. Where a node hosts many, most are
+// at rest in most turns.
+func (h *Host) touch(e *engine) { e.touched = true }
 
 // Step takes a message that has passed Message.Valid.
 func (h *Host) Step(m shard.Message) {
@@ -163,8 +193,7 @@ func (h *Host) recruit(m shard.Message) {
 			return // it has passed Message.Valid
 		}
 		e = newEngine(h, m.Shard, replica, h.opt.Genesis.InitialRegister(m.Shard))
-		h.engines[m.Shard] = e
-		h.order = slices.Sorted(maps.Keys(h.engines))
+		h.host(e)
 		h.dirty = true
 		h.learn(h.known[m.Shard]) // the sequencer may be one that is behind
 	}
@@ -192,7 +221,7 @@ func (h *Host) learn(chain shard.Chain) {
 		h.learned = append(h.learned, h.known[id])
 		h.dirty, h.changed = true, h.detector.Now()
 	}
-	if e := h.engines[id]; e != nil && e.replica.Learn(chain) {
+	if e := h.engine(id); e != nil && e.replica.Learn(chain) {
 		e.follow()
 	}
 }
@@ -203,7 +232,7 @@ func (h *Host) Known(id shard.ID) shard.Chain { return h.known[id] }
 // Request takes a client's operation. It reports false, and does nothing, where no replica of the shard is hosted or
 // the kind is unknown.
 func (h *Host) Request(q shard.Request) bool {
-	e := h.engines[q.Shard]
+	e := h.engine(q.Shard)
 	switch {
 	case e == nil:
 		return false
@@ -224,24 +253,25 @@ func (h *Host) Durable(n int) {
 		h.counts[id]++
 	}
 	h.writes = slices.Delete(h.writes, 0, n)
-	for _, id := range h.order {
-		if c := h.counts[id]; c > 0 {
-			h.engines[id].replica.Durable(c)
-			h.engines[id].follow()
+	for _, e := range h.hosted {
+		if c := h.counts[e.id]; c > 0 {
+			h.touch(e)
+			e.replica.Durable(c)
+			e.follow()
 		}
 	}
 }
 
 // Applied tells up to where the work of a hosted shard is done, and what its register is there.
 func (h *Host) Applied(id shard.ID, seqno shard.Seqno, register *sequencer.Register) {
-	if e := h.engines[id]; e != nil {
+	if e := h.engine(id); e != nil {
 		e.applied(seqno, register)
 	}
 }
 
 // Sessions tells which sessions a hosted shard has, now and then: their idle time is counted from here.
 func (h *Host) Sessions(id shard.ID, open []shard.Idle) {
-	if e := h.engines[id]; e != nil {
+	if e := h.engine(id); e != nil {
 		e.sessions(open)
 	}
 }
@@ -249,7 +279,7 @@ func (h *Host) Sessions(id shard.ID, open []shard.Idle) {
 // Rewrite lets the log drop its older segments, which hold records of these shards that are still needed.
 func (h *Host) Rewrite(shards []shard.ID) {
 	for _, id := range shards {
-		if e := h.engines[id]; e != nil {
+		if e := h.engine(id); e != nil {
 			e.replica.Rewrite()
 		}
 	}
@@ -257,14 +287,14 @@ func (h *Host) Rewrite(shards []shard.ID) {
 
 // Exported takes the part of a snapshot that the node has read; nil where that snapshot is gone.
 func (h *Host) Exported(x shard.Export, p *shard.Part) {
-	if e := h.engines[x.Shard]; e != nil {
+	if e := h.engine(x.Shard); e != nil {
 		e.replica.Exported(x, p)
 	}
 }
 
 // Recalled takes the entries that the node has read from its log; none where they are gone. Each Recall is answered, once.
 func (h *Host) Recalled(x shard.Recall, entries []shard.Entry) {
-	if e := h.engines[x.Shard]; e != nil {
+	if e := h.engine(x.Shard); e != nil {
 		e.replica.Recalled(x, entries)
 		e.follow()
 	}
@@ -273,9 +303,9 @@ func (h *Host) Recalled(x shard.Recall, entries []shard.Entry) {
 // Lacking tells for each shard that somebody learns from this node the position above which entries are lacking there.
 func (h *Host) Lacking() map[shard.ID]shard.Seqno {
 	lacking := map[shard.ID]shard.Seqno{}
-	for _, id := range h.order {
-		if at := h.engines[id].replica.Lacking(); at < shard.MaxSeqno {
-			lacking[id] = at
+	for _, e := range h.hosted {
+		if at := e.replica.Lacking(); at < shard.MaxSeqno {
+			lacking[e.id] = at
 		}
 	}
 	return lacking
@@ -283,7 +313,7 @@ func (h *Host) Lacking() map[shard.ID]shard.Seqno {
 
 // Filled tells that the part of a snapshot with this number is in the contents; and after the last that all are on disk.
 func (h *Host) Filled(id shard.ID, number shard.Number) {
-	if e := h.engines[id]; e != nil {
+	if e := h.engine(id); e != nil {
 		e.replica.Filled(number)
 	}
 }
@@ -305,23 +335,23 @@ func (h *Host) Lost(nodes []shard.NodeID) {
 	if len(h.events) == before {
 		return
 	}
-	for _, id := range h.order {
-		h.engines[id].suspect()
-		h.engines[id].propose() // it may have waited for a word of one of them
+	for _, e := range h.all() {
+		e.suspect()
+		e.propose() // it may have waited for a word of one of them
 	}
 }
 
 // Reconnect tells that what was sent to peer on the chain stream may be lost.
 func (h *Host) Reconnect(peer shard.NodeID) {
-	for _, id := range h.order {
-		h.engines[id].replica.Reconnect(peer)
+	for _, e := range h.all() {
+		e.replica.Reconnect(peer)
 	}
 }
 
 // Appeared tells that peer, which may have been away, is there.
 func (h *Host) Appeared(peer shard.NodeID) {
-	for _, id := range h.order {
-		h.engines[id].replica.Appeared(peer)
+	for _, e := range h.all() {
+		e.replica.Appeared(peer)
 	}
 }
 
@@ -335,8 +365,8 @@ func (h *Host) Tick(late bool) {
 	for _, n := range trusted {
 		h.events = append(h.events, shard.Event{Kind: shard.EventTrusted, Node: n})
 	}
-	for _, id := range h.order {
-		h.engines[id].tick()
+	for _, e := range h.all() {
+		e.tick()
 	}
 	if h.dirty {
 		h.watch()
@@ -349,8 +379,8 @@ func (h *Host) hears(n shard.NodeID, after int) bool {
 
 func (h *Host) watch() {
 	set := map[shard.NodeID]bool{}
-	for _, id := range h.order {
-		h.engines[id].peers(func(n shard.NodeID) { set[n] = true })
+	for _, e := range h.hosted {
+		e.peers(func(n shard.NodeID) { set[n] = true })
 	}
 	delete(set, h.opt.Replica.Self)
 	h.peers = slices.Sorted(maps.Keys(set))
@@ -366,8 +396,8 @@ func (h *Host) Suspected() []shard.NodeID { return h.detector.Suspected() }
 
 // Err is the first error of a hosted replica: it saw an invariant broken, and the node must stop.
 func (h *Host) Err() error {
-	for _, id := range h.order {
-		if err := h.engines[id].replica.Err(); err != nil {
+	for _, e := range h.hosted {
+		if err := e.replica.Err(); err != nil {
 			return err
 		}
 	}
@@ -384,8 +414,7 @@ type Standing struct {
 // Standings lists the hosted replicas in order of shard.
 func (h *Host) Standings() []Standing {
 	var all []Standing
-	for _, id := range h.order {
-		e := h.engines[id]
+	for _, e := range h.hosted {
 		all = append(all, Standing{Standing: e.replica.Standing(), Next: e.next, Register: e.register})
 	}
 	return all
@@ -396,12 +425,15 @@ func (h *Host) Ready() Ready {
 	r := h.given.emptied()
 	r.Send, h.strays = append(r.Send, h.strays...), shard.Emptied(h.strays)
 	r.Events, h.events = append(r.Events, h.events...), shard.Emptied(h.events)
-	for _, id := range h.order {
-		e := h.engines[id]
+	for _, e := range h.hosted {
+		if !e.touched {
+			continue
+		}
+		e.touched = false
 		out := e.replica.Output()
 		e.timed(out.Send)
 		for range out.Write {
-			h.writes = append(h.writes, id)
+			h.writes = append(h.writes, e.id)
 		}
 		r.Write = append(r.Write, out.Write...)
 		r.Send = append(r.Send, out.Send...)

@@ -14,8 +14,8 @@ func (h *Host) HandOver() {
 	if h.learnsOther(0) {
 		h.leaveAt = h.detector.Now() + lateTicks // it may be about to become a member
 	}
-	for _, id := range h.order {
-		h.engines[id].suspect()
+	for _, e := range h.all() {
+		e.suspect()
 	}
 }
 
@@ -24,7 +24,7 @@ const lateTicks = 8
 
 // HandedOver reports whether the node is a member of no chain any more, but for those that would have no other one.
 func (h *Host) HandedOver() bool {
-	return h.detector.Now() >= h.leaveAt && !slices.ContainsFunc(h.order, func(id shard.ID) bool { return h.engines[id].leaves() })
+	return h.detector.Now() >= h.leaveAt && !slices.ContainsFunc(h.hosted, (*engine).leaves)
 }
 
 // leaves reports whether the replica is a member that others could do without.

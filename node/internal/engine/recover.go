@@ -32,8 +32,7 @@ func (h *Host) Testify() (sequencer.Witness, error) {
 			}
 		}
 	}
-	for _, id := range h.order {
-		e := h.engines[id]
+	for _, e := range h.hosted {
 		at := e.replica.Standing()
 		foreseen, err := e.foreseen()
 		if err != nil {
@@ -78,7 +77,7 @@ func (e *engine) foreseen() (*sequencer.Register, error) {
 // Freeze makes the replica that sequences a shard wait for the ruling of an attempt, and take nothing in meanwhile. A later
 // attempt supersedes an earlier one.
 func (h *Host) Freeze(of shard.ID, at uint64) error {
-	e := h.engines[h.opt.Genesis.Ring.Sequencer(of)]
+	e := h.engine(h.opt.Genesis.Ring.Sequencer(of))
 	if e == nil {
 		return nil
 	}
@@ -96,7 +95,7 @@ func (h *Host) Rule(g shard.Ruling) error {
 		return err
 	}
 	of := g.Chain.Newest().Shard
-	e := h.engines[h.opt.Genesis.Ring.Sequencer(of)]
+	e := h.engine(h.opt.Genesis.Ring.Sequencer(of))
 	if e == nil {
 		return nil
 	}
@@ -118,7 +117,7 @@ func whole(g shard.Ruling) error {
 
 // Holds reports whether the ruling of an attempt about a shard is durable at this node, if it sequences the shard.
 func (h *Host) Holds(of shard.ID, at uint64) bool {
-	e := h.engines[h.opt.Genesis.Ring.Sequencer(of)]
+	e := h.engine(h.opt.Genesis.Ring.Sequencer(of))
 	if e == nil {
 		return true
 	}
