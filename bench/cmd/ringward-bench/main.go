@@ -5,6 +5,7 @@
 //	ringward-bench soak      lets faults happen to clusters of its own, and checks what their clients saw
 //	ringward-bench failover  measures how long clients are without service when a node fails, and checks that nothing was lost
 //	ringward-bench scale     measures throughput, and such pauses, with more and more shards and nodes
+//	ringward-bench guard     sets two commits beside each other, and fails if one became slower
 //	ringward-bench draw      draws the page of a report again
 //
 // How other stores fare under the same driver is measured by a program of its own, bench/others, which has their clients.
@@ -19,7 +20,7 @@
 // The exit code says how it ended:
 //
 //	0  done
-//	1  it failed, no operation succeeded, or the history is not linearizable or could not be decided
+//	1  it failed, no operation succeeded, the history is not linearizable or could not be decided, or a commit is too slow
 //	2  the command makes no sense
 package main
 

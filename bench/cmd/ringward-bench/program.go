@@ -27,7 +27,7 @@ func (p *program) tell(line string) { fmt.Fprintln(p.stderr, line) }
 func (p *program) run(ctx context.Context, args []string) int {
 	const short = "Measures a Ringward cluster, and checks that it kept its promises"
 	root := cli.Root("ringward-bench", short, short+"\n\nTo set it beside etcd and redis: cd bench/others && go run . compare",
-		p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb(), p.scaleVerb(), p.drawVerb())
+		p.runVerb(), p.checkVerb(), p.soakVerb(), p.failoverVerb(), p.scaleVerb(), p.guardVerb(), p.drawVerb())
 	return cli.Run(ctx, root, args, p.stdout, p.stderr)
 }
 

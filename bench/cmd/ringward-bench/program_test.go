@@ -252,7 +252,7 @@ func TestEndpointsFromTheEnvironment(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	tests := []struct{ args, want string }{
-		{"walk", "walk: no such verb: want run, check, soak, failover, scale or draw"},
+		{"walk", "walk: no such verb: want run, check, soak, failover, scale, guard or draw"},
 		{"run now", `"now": one argument too many`},
 		{"check", "FILE is missing"},
 		{"run --workload e", `--workload "e": want one of a, b, c, d, f, puts, gets`},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -132,8 +133,8 @@ func (p *program) judge(r *request, report *bench.Report) error {
 	return errors.Join(judgement(verdict), kept)
 }
 
-// print writes the report to standard output.
-func (p *program) print(form outputFormat, report *bench.Report) error {
+// print writes a report to standard output.
+func (p *program) print(form outputFormat, report interface{ WriteText(io.Writer) error }) error {
 	if form == "text" {
 		return report.WriteText(p.stdout)
 	}

@@ -98,13 +98,13 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	return Failed
 }
 
-// Exactly wants the named arguments, no more and no fewer.
+// Exactly wants the named arguments, no more and no fewer. Those in brackets, such as [FILE], come last and may be missing.
 func Exactly(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch {
 		case len(args) > len(names):
 			return Usagef("%q: one argument too many: want %s", args[len(names)], cmp.Or(strings.Join(names, " "), "flags only"))
-		case len(args) < len(names):
+		case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
 			return Usagef("%s is missing", names[len(args)])
 		}
 		return nil
