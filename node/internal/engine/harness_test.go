@@ -14,7 +14,7 @@ import (
 // world is the nodes of a cluster with their disks and the network between them. It is quick and kind: what a
 // host wants done is done before the next tick, unless the test has crashed a node or cut a connection.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	opt     Options // but for what differs between nodes
 	nodes   []*node
 	net     []shard.Message
@@ -70,7 +70,7 @@ func testOptions() Options {
 }
 
 // newWorld starts a cluster: one word for the members of each shard, in the order of the ring.
-func newWorld(t *testing.T, opt Options, shards ...string) *world {
+func newWorld(t testing.TB, opt Options, shards ...string) *world {
 	w := &world{t: t, opt: opt, cuts: map[[2]shard.NodeID]bool{}, drop: map[shard.MessageKind]bool{}}
 	g := &sequencer.Genesis{Cluster: "test", Ring: sequencer.NewRing(len(shards))}
 	for i, members := range shards {
@@ -463,7 +463,7 @@ func (c *contents) Clear() error {
 func (c *contents) Commit() error { return nil }
 
 // wantTouched fails where a replica wants something done that Ready would pass over.
-func (h *Host) wantTouched(t *testing.T) {
+func (h *Host) wantTouched(t testing.TB) {
 	t.Helper()
 	for _, e := range h.hosted {
 		if e.touched {
