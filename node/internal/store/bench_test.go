@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -26,31 +28,46 @@ func benchDisk(b *testing.B) *store.Disk {
 	return d
 }
 
-// benchAppend hands entries of 128 bytes to the log, so many at once. An op is one such batch.
+// benched writes one history, so many entries of 128 bytes at once.
+type benched struct {
+	*store.Disk
+	records []shard.Record
+	last    shard.Seqno
+	hash    uint64
+}
+
+const benchEntry = 128
+
+func (x *benched) append(b *testing.B) {
+	b.Helper()
+	command := make([]byte, benchEntry-shard.EntryOverhead)
+	for i := range x.records {
+		e := shard.NewEntry(1, x.last+1, x.hash, command)
+		x.last, x.hash = e.Seqno(), e.Hash()
+		x.records[i] = shard.Record{Shard: 1, Kind: shard.RecordEntry, Entry: e}
+	}
+	if err := x.Append(x.records); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (x *benched) sync(b *testing.B) {
+	b.Helper()
+	if err := x.Sync(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// benchAppend hands entries to the log. An op is one batch.
 func benchAppend(b *testing.B, sync bool) {
 	for _, n := range []int{1, 16, 256} {
 		b.Run(fmt.Sprintf("records=%d", n), func(b *testing.B) {
-			d := benchDisk(b)
-			const size = 128
-			command := make([]byte, size-shard.EntryOverhead)
-			records := make([]shard.Record, n)
-			var last shard.Seqno
-			var hash uint64
-			b.SetBytes(int64(n * size))
+			x := &benched{Disk: benchDisk(b), records: make([]shard.Record, n)}
+			b.SetBytes(int64(n * benchEntry))
 			b.ReportAllocs()
 			for b.Loop() {
-				for i := range records {
-					e := shard.NewEntry(1, last+1, hash, command)
-					last, hash = e.Seqno(), e.Hash()
-					records[i] = shard.Record{Shard: 1, Kind: shard.RecordEntry, Entry: e}
-				}
-				if err := d.Append(records); err != nil {
-					b.Fatal(err)
-				}
-				if sync {
-					if err := d.Sync(); err != nil {
-						b.Fatal(err)
-					}
+				if x.append(b); sync {
+					x.sync(b)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/entry")
@@ -63,6 +80,46 @@ func BenchmarkAppend(b *testing.B) { benchAppend(b, false) }
 
 // BenchmarkAppendSync measures a group commit: one Append and one Sync.
 func BenchmarkAppendSync(b *testing.B) { benchAppend(b, true) }
+
+// BenchmarkPrepared compares a group commit in a new file with one in a file that was prepared, in turns, so that a disk that is
+// busy otherwise is so for both. The ratio of the medians is new to prepared.
+func BenchmarkPrepared(b *testing.B) {
+	for _, n := range []int{1, 32} {
+		b.Run(fmt.Sprintf("records=%d", n), func(b *testing.B) {
+			var fresh, prepared benched
+			for _, x := range []*benched{&fresh, &prepared} {
+				x.Disk, x.records = benchDisk(b), make([]shard.Record, 1<<15) // enough for a file to be prepared
+				x.append(b)
+				x.sync(b)
+				x.records = x.records[:n]
+			}
+			if !prepared.Unprepared() {
+				b.Fatal("no file is to be prepared")
+			}
+			var times [2][]float64
+			for b.Loop() {
+				for prepared.Unprepared() {
+					if err := prepared.Prepare(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for i, x := range []*benched{&fresh, &prepared} {
+					begin := time.Now()
+					x.append(b)
+					x.sync(b)
+					times[i] = append(times[i], float64(time.Since(begin).Nanoseconds()))
+				}
+			}
+			for _, all := range times {
+				slices.Sort(all)
+			}
+			ofNew, ofPrepared := times[0][b.N/2], times[1][b.N/2]
+			b.ReportMetric(ofNew, "ns/new")
+			b.ReportMetric(ofPrepared, "ns/prepared")
+			b.ReportMetric(ofNew/ofPrepared, "ratio")
+		})
+	}
+}
 
 // benchKeys is how many keys there are in contents.
 const benchKeys = 10_000

@@ -159,6 +159,16 @@ func (l *life) take(from, to shard.ID) error {
 	})
 }
 
+// prepare writes a file ahead of the log, up to its end if it is not stopped before.
+func (l *life) prepare() error {
+	for l.d.Unprepared() {
+		if err := l.d.Prepare(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (l *life) put(id shard.ID, key string) func() shard.Record {
 	return func() shard.Record { return l.now[id].Put(key) }
 }
@@ -180,18 +190,21 @@ func (l *life) run() error {
 					l.put(2, key))
 			},
 			l.sync,
+			l.prepare,
 			func() error { return l.write(l.put(1, key)) },
 			func() error { return l.apply(2) },
 			func() error { _, err := l.d.Trim(); return err },
 			// More than a segment holds.
 			func() error { return l.write(l.put(1, key), l.put(2, strings.Repeat("long", 300)), l.put(1, key)) },
 			l.sync,
+			func() error { return l.d.Prepare() }, // a part, and the rest later
 			func() error { return l.apply(1) },
 			func() error { return l.write(func() shard.Record { return l.now[2].GiveUp() }) },
 			l.sync,
 			func() error { return l.take(1, 2) },
 			func() error { return l.write(func() shard.Record { return l.now[2].Begin(l.now[1]) }) },
 			l.sync,
+			l.prepare,
 			func() error { return l.write(l.put(2, key)) },
 			l.sync,
 			func() error { return l.apply(2) },

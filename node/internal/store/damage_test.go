@@ -159,6 +159,31 @@ func TestDamageAfterCrash(t *testing.T) {
 	}
 }
 
+// TestDamageInPrepared: what follows the log in a file that was prepared changes nothing of that, and does not matter itself.
+func TestDamageInPrepared(t *testing.T) {
+	o := store.Options{SegmentSize: 1200}
+	l := newLogged(t, o)
+	l.put(t, 2)
+	check(t, l.d.Sync())
+	prepare(t, l.d)
+	l.put(t, 2)
+	check(t, l.d.Sync())
+	l.put(t, 3)
+	path := dir + "/log/0000000000000002.log"
+	if size := len(files(t, l.mem)[path]); size != int(o.SegmentSize) {
+		t.Fatalf("the second file has %d bytes, want those of the one that was prepared", size)
+	}
+	refused, shorter := l.flipEverywhere(t, func(string, int) int { return 4 })
+	if refused == 0 || shorter == 0 {
+		t.Fatalf("%d changes were refused as damage, and %d taken for a torn end: want some of both", refused, shorter)
+	}
+	check(t, l.d.Close())
+	refused, shorter = l.flipEverywhere(t, func(string, int) int { return 7 })
+	if refused == 0 || shorter != 0 {
+		t.Fatalf("after Close, %d changes were refused as damage, and %d taken for a torn end", refused, shorter)
+	}
+}
+
 // TestDamageInStates: the head of a segment was synced before the file got its name, so nothing
 // in it is taken for a torn end, although nothing follows it.
 func TestDamageInStates(t *testing.T) {
@@ -205,6 +230,7 @@ func TestStaleFrames(t *testing.T) {
 		if _, err := l.d.Trim(); err != nil {
 			t.Fatal(err)
 		}
+		prepare(t, l.d) // what is dropped of a file that was prepared is used again
 		crashed := l.mem.CrashClone(vfs.CrashCloneCfg{})
 		d, err := store.Open(crashed, dir, tiny)
 		check(t, err)

@@ -159,7 +159,7 @@ func (d *Disk) undoInit(applied map[shard.ID]position) error {
 }
 
 func (d *Disk) newLog() *log {
-	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options.SegmentSize, d.options.LogKeep, d.options.LogHold)
+	return newLog(d.fs, d.path(logName), d.identity.Seed, d.options)
 }
 
 func (d *Disk) path(name string) string { return d.fs.PathJoin(d.dir, name) }
@@ -294,6 +294,20 @@ func (d *Disk) Sync() error {
 	}
 	if err := d.log.sync(); err != nil {
 		return d.fail.set(fmt.Errorf("sync the log: %w", err))
+	}
+	return nil
+}
+
+// Unprepared implements Store.
+func (d *Disk) Unprepared() bool { return d.log.unprepared() }
+
+// Prepare implements Store.
+func (d *Disk) Prepare() error {
+	if err := d.fail.get(); err != nil {
+		return err
+	}
+	if err := d.log.prepare(d.options.Logger); err != nil {
+		return d.fail.set(fmt.Errorf("prepare a file for the log: %w", err))
 	}
 	return nil
 }

@@ -17,16 +17,17 @@
 //
 // # Who calls what
 //
-// A node has six goroutines at a Store: one appends and syncs, one writes the
+// A node has seven goroutines at a Store: one appends and syncs, one prepares files for that, one writes the
 // contents of all shards, one trims the log, one reads snapshots for others and one the log, one flushes what was taken in. They do
-// not wait for each other except where the third and the last wait for a flush. Contents may be read from anywhere.
+// not wait for each other except where the one that trims and the last wait for a flush. Contents may be read from anywhere.
 //
 // # When the disk fails
 //
 // A write or fsync that failed is never tried again: what is on disk then is not
 // known, and a later fsync that succeeds says nothing about it. The Store fails
 // for good, whatever it is asked, and the node stops. The same holds when Pebble
-// reports an error of its background work. The next Open finds out what is there.
+// reports an error of its background work. The next Open finds out what is there. Only where there is no room for
+// what Prepare writes does the log go on without: nothing stands there.
 //
 // # What a crash leaves
 //
@@ -35,7 +36,7 @@
 // the node applies only entries that are durable here. Only a replica that takes in a snapshot has contents that the
 // log knows nothing of. The log then holds it as void, and Open empties its contents. Every step that
 // changes which files there are ends in a rename or a removal and a sync of the
-// directory, so there are no states between; frame.go, segment.go, log.go and directory.go say
+// directory, so there are no states between; frame.go, segment.go, ahead.go, log.go and directory.go say
 // for their part what the steps are.
 //
 // # What damage does

@@ -15,7 +15,7 @@ func ReplayLog(fs vfs.FS, dir string) (map[shard.ID]*shard.Stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLog(fs, fs.PathJoin(dir, logName), id.Seed, defaultSegmentSize, 0, 0)
+	l := newLog(fs, fs.PathJoin(dir, logName), id.Seed, Options{SegmentSize: defaultSegmentSize})
 	if err := l.replay(nil, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}

@@ -204,7 +204,7 @@ func TestLeftovers(t *testing.T) {
 	l := newLogged(t, small)
 	l.put(t, 1)
 	check(t, l.d.Close())
-	for _, name := range []string{"next", "spare", "notes.txt", "12.log"} {
+	for _, name := range []string{"next", "spare", "0000000000000007.spare", "notes.txt", "12.log", "7.spare"} {
 		writeFile(t, l.mem, dir+"/log/"+name, []byte("left"))
 	}
 	l.open(t, small)
@@ -212,7 +212,7 @@ func TestLeftovers(t *testing.T) {
 	names, err := l.mem.List(dir + "/log")
 	check(t, err)
 	slices.Sort(names)
-	if want := []string{"0000000000000001.log", "0000000000000002.log", "12.log", "notes.txt"}; !slices.Equal(names, want) {
+	if want := []string{"0000000000000001.log", "0000000000000002.log", "12.log", "7.spare", "notes.txt"}; !slices.Equal(names, want) {
 		t.Errorf("the log has the files %q, want %q", names, want)
 	}
 }
@@ -225,6 +225,7 @@ func TestOptions(t *testing.T) {
 		"memtable size":   {MemTableSize: 1 << 40},
 		"recent contents": {RecentBytes: -1},
 		"block cache":     {CacheSize: -1},
+		"spare files":     {LogSpare: -1},
 		"node id":         {Random: strings.NewReader("short")},
 	} {
 		fs := vfs.NewMem()

@@ -40,6 +40,24 @@ func readSegment(f framing, b []byte) (payloads [][]byte, end int64, bad error) 
 	return payloads, end, bad
 }
 
+// TestZerosAreNoFrame: where a file was filled with zeros ahead, the frames end, and nothing there proves anything.
+func TestZerosAreNoFrame(t *testing.T) {
+	for _, seed := range []uint64{0, 42} {
+		fr := framing{seed: seed, segment: firstSegment}
+		good := buildSegment(t, fr, [][]byte{[]byte("one"), {}, []byte("two")})
+		for zeros := range 2 * frameHeader {
+			b := append(slices.Clone(good), make([]byte, zeros)...)
+			payloads, end, bad := readSegment(fr, b)
+			if len(payloads) != 3 || end != int64(len(good)) || (bad == nil) != (zeros == 0) {
+				t.Fatalf("with %d zeros behind 3 frames of %d bytes: %d frames of %d bytes, %v", zeros, len(good), len(payloads), end, bad)
+			}
+			if at, found := fr.proofAfter(b, end); found {
+				t.Fatalf("with %d zeros: a proof at %d", zeros, at)
+			}
+		}
+	}
+}
+
 // FuzzSegment reads segments in which a run of bytes was overwritten: what is read is what was
 // written, up to the damage, and a sync that is known of behind it is found.
 func FuzzSegment(f *testing.F) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ const (
 //     the segments before it are dropped only when the contents hold all entries that stand there.
 //   - What is appended fits the fold, so that a replay will accept it.
 //
-// Append and Sync are for one goroutine. dropSegments and heldBy may run beside them, and so may recall: mu
+// Append and Sync are for one goroutine, prepare for another. dropSegments and heldBy may run beside them, and so may recall: mu
 // guards what they share.
 type log struct {
 	fs          vfs.FS
@@ -41,6 +42,7 @@ type log struct {
 	segmentSize int64
 	keep        int64 // so many bytes are not dropped, although nobody here needs them
 	most        int64 // so many are not, while hold says that somebody lacks them
+	spareBytes  int64 // for so many bytes there may be spares, besides one
 
 	// states is the fold of all records per shard, without the entries.
 	states map[shard.ID]*shard.Stored
@@ -52,7 +54,7 @@ type log struct {
 	start     int64 // where its states end and the records begin
 	pos       int64 // what was written ends here
 	synced    int64 // what was synced ends here
-	allocated int64 // blocks are preallocated up to here
+	allocated int64 // blocks are there up to here
 	buf       []byte
 	// cuts are the activations, and the histories taken over or given up, that were appended and not synced: shard, and
 	// the lowest position above which the entries of older segments are void once it is durable.
@@ -60,15 +62,19 @@ type log struct {
 
 	used atomic.Int64 // bytes in all segments
 
+	ahead    vfs.File // the spare that prepare writes; nil: none was begun
+	aheadEnd int64    // so much of it is written and synced
+
 	mu       sync.Mutex
 	segments []*segment // oldest first; the last is the one in use
-	spare    bool       // there is a file to recycle
+	spares   []string   // the names of the spares, oldest first
+	noRoom   uint64     // the disk had no room for a spare while this segment was in use
 	hold     map[shard.ID]shard.Seqno
 }
 
-func newLog(fs vfs.FS, dir string, seed uint64, segmentSize, keep, most int64) *log {
+func newLog(fs vfs.FS, dir string, seed uint64, o Options) *log {
 	return &log{
-		fs: fs, dir: dir, seed: seed, segmentSize: segmentSize, keep: keep, most: most,
+		fs: fs, dir: dir, seed: seed, segmentSize: o.SegmentSize, keep: o.LogKeep, most: o.LogHold, spareBytes: o.LogSpare,
 		states: map[shard.ID]*shard.Stored{}, cuts: map[shard.ID]shard.Seqno{},
 	}
 }
@@ -76,6 +82,11 @@ func newLog(fs vfs.FS, dir string, seed uint64, segmentSize, keep, most int64) *
 // append writes the records behind all others, with one write where they fit into the segment.
 func (l *log) append(records []shard.Record) error {
 	l.buf = l.buf[:0]
+	if l.current.fresh && l.spared() {
+		if err := l.rotate(); err != nil {
+			return err
+		}
+	}
 	for _, r := range records {
 		start := len(l.buf)
 		if err := l.encode(r); err != nil {
@@ -237,18 +248,15 @@ func (l *log) rotate() error {
 
 // close writes an empty frame, which vouches for all before it, and ends the use of the log.
 func (l *log) close(failed bool) error {
-	if l.file == nil {
-		return nil
+	errs := []error{l.closeAhead()}
+	if l.file != nil {
+		if !failed {
+			errs = append(errs, l.vouch())
+		}
+		errs = append(errs, l.file.Close())
+		l.file = nil
 	}
-	var err error
-	if !failed {
-		err = l.vouch()
-	}
-	if closeErr := l.file.Close(); err == nil {
-		err = closeErr
-	}
-	l.file = nil
-	return err
+	return errors.Join(errs...)
 }
 
 func (l *log) vouch() error {

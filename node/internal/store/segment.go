@@ -17,20 +17,30 @@ import (
 // A segment gets its file in these steps, so that a file with the name of a segment always
 // begins with a whole opening and all its states, and is the only one of its number:
 //
-//	spare, or a new file  ─rename─►  next
+//	a spare, or a new file  ─rename─►  next
 //	write opening and states, fsync
 //	next  ─rename─►  NUMBER.log, sync the directory
 //
 // and loses it in these, oldest first:
 //
-//	NUMBER.log  ─rename─►  spare, or removed; sync the directory
+//	NUMBER.log  ─rename─►  NUMBER.spare, or removed; sync the directory
 //
-// What is found as next or spare at Open is left from a crash and removed: a file
+// A spare is a file whose blocks are written already. Where no segment has left one, it is made; see ahead.go:
+//
+//	new file spare, filled with zeros and fsynced step by step
+//
+// A segment in a new file ends as soon as there is a spare for the next one.
+//
+// What is found as next or as a spare at Open is of an earlier process, and removed: a file
 // that was begun as some segment must not become the same segment again.
 const (
 	segmentSuffix = ".log"
+	spareSuffix   = ".spare"
 	nextName      = "next"
 	spareName     = "spare"
+
+	// reusePart of a segment's size may be missing from a file that is used again: there its blocks are written on first use.
+	reusePart = 16
 
 	firstSegment = 1
 )
@@ -49,6 +59,7 @@ type segment struct {
 	readable atomic.Int64
 	readers  int  // how many are at it
 	going    bool // it is being dropped
+	fresh    bool // its file was new: no blocks were written before records were. Of replayed segments it is not known.
 	// bare is known of replayed segments: there is nothing in the file but the opening and its states.
 	bare bool
 }
@@ -75,16 +86,18 @@ func (s *segment) held(flushed map[shard.ID]position) []shard.ID {
 	return held
 }
 
-func segmentName(number uint64) string { return fmt.Sprintf("%016d%s", number, segmentSuffix) }
+func segmentName(number uint64) string { return numbered(number, segmentSuffix) }
 
-// parseSegmentName knows only names that segmentName writes.
-func parseSegmentName(name string) (uint64, bool) {
-	digits, ok := strings.CutSuffix(name, segmentSuffix)
+func numbered(number uint64, suffix string) string { return fmt.Sprintf("%016d%s", number, suffix) }
+
+// parseNumbered knows only names that numbered writes.
+func parseNumbered(name, suffix string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, suffix)
 	number, err := strconv.ParseUint(digits, 10, 64)
-	return number, ok && err == nil && number > 0 && segmentName(number) == name
+	return number, ok && err == nil && number > 0 && numbered(number, suffix) == name
 }
 
-// listSegments removes what a crash left and returns the numbers of the segments, oldest first.
+// listSegments removes the files that are no segments and returns the numbers of those that are, oldest first.
 func listSegments(fs vfs.FS, dir string) ([]uint64, error) {
 	names, err := fs.List(dir)
 	if err != nil {
@@ -92,9 +105,10 @@ func listSegments(fs vfs.FS, dir string) ([]uint64, error) {
 	}
 	var numbers []uint64
 	for _, name := range names {
-		if number, ok := parseSegmentName(name); ok {
+		_, spare := parseNumbered(name, spareSuffix)
+		if number, ok := parseNumbered(name, segmentSuffix); ok {
 			numbers = append(numbers, number)
-		} else if name == nextName || name == spareName {
+		} else if spare || name == nextName || name == spareName {
 			if err := fs.Remove(fs.PathJoin(dir, name)); err != nil {
 				return nil, err
 			}
@@ -126,7 +140,7 @@ func (l *log) createSegment(number uint64, previousEnd int64) error {
 	}
 
 	next := l.fs.PathJoin(l.dir, nextName)
-	file, err := l.openNext(next)
+	file, fresh, err := l.openNext(next)
 	if err != nil {
 		return err
 	}
@@ -151,7 +165,11 @@ func (l *log) createSegment(number uint64, previousEnd int64) error {
 
 	l.file, l.framing = file, f
 	l.start, l.pos, l.synced, l.allocated = int64(len(b)), int64(len(b)), int64(len(b)), 0
+	if !fresh {
+		l.allocated = l.segmentSize
+	}
 	l.current = newSegment(number)
+	l.current.fresh = fresh
 	for id, s := range l.states {
 		l.current.runs[id] = &run{above: s.Last()}
 	}
@@ -163,21 +181,31 @@ func (l *log) createSegment(number uint64, previousEnd int64) error {
 	return nil
 }
 
-// openNext takes the spare file, whose blocks are allocated and written already, which
-// makes an fsync cheaper; else a new file.
-func (l *log) openNext(next string) (vfs.File, error) {
+// openNext takes the oldest spare, else a new file.
+func (l *log) openNext(next string) (file vfs.File, fresh bool, err error) {
 	l.mu.Lock()
-	spare := l.spare
-	l.mu.Unlock()
-	if !spare {
-		return l.fs.Create(next, writeCategory)
+	var spare string
+	if len(l.spares) > 0 {
+		spare = l.spares[0]
 	}
-	file, err := l.fs.ReuseForWrite(l.fs.PathJoin(l.dir, spareName), next, writeCategory)
-	// Only now: as long as it stands, dropSegments leaves the name alone.
-	l.mu.Lock()
-	l.spare = false
 	l.mu.Unlock()
-	return file, err
+	if spare == "" {
+		file, err = l.fs.Create(next, writeCategory)
+		return file, true, err
+	}
+	file, err = l.fs.ReuseForWrite(l.fs.PathJoin(l.dir, spare), next, writeCategory)
+	// Only now: as long as it stands, prepare leaves the name alone.
+	l.mu.Lock()
+	l.spares = l.spares[1:]
+	l.mu.Unlock()
+	return file, false, err
+}
+
+// spared reports whether there is a spare.
+func (l *log) spared() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.spares) > 0
 }
 
 // dropSegments drops the oldest segments that are due, as long as contents that are flushed up to
@@ -189,17 +217,11 @@ func (l *log) dropSegments(flushed map[shard.ID]position) error {
 			l.mu.Unlock()
 			return nil
 		}
-		oldest, recycle := l.segments[0], !l.spare && l.segments[0].end <= l.segmentSize
+		oldest, recycle := l.segments[0], int64(len(l.spares)) < 1+l.spareBytes/l.segmentSize
 		oldest.going = true
 		l.mu.Unlock()
 
-		name := l.fs.PathJoin(l.dir, segmentName(oldest.number))
-		var err error
-		if recycle {
-			err = l.fs.Rename(name, l.fs.PathJoin(l.dir, spareName))
-		} else {
-			err = l.fs.Remove(name)
-		}
+		spare, err := l.dropFile(oldest.number, recycle)
 		if err != nil {
 			return err
 		}
@@ -210,10 +232,30 @@ func (l *log) dropSegments(flushed map[shard.ID]position) error {
 
 		l.mu.Lock()
 		l.segments = l.segments[1:]
-		l.spare = l.spare || recycle
+		if spare != "" {
+			l.spares = append(l.spares, spare)
+		}
 		l.mu.Unlock()
 		l.used.Add(-oldest.end)
 	}
+}
+
+// dropFile takes the name of a segment from its file, which becomes a spare where it is to be used again and most of its blocks are written; else
+// it is removed, and spare is empty.
+func (l *log) dropFile(number uint64, recycle bool) (spare string, err error) {
+	name := l.path(number)
+	if recycle {
+		// The end of the segment does not tell: its file may have been longer from the start.
+		info, err := l.fs.Stat(name)
+		if err != nil {
+			return "", err
+		}
+		if size := info.Size(); size >= l.segmentSize-l.segmentSize/reusePart && size <= l.segmentSize {
+			spare = numbered(number, spareSuffix)
+			return spare, l.fs.Rename(name, l.fs.PathJoin(l.dir, spare))
+		}
+	}
+	return "", l.fs.Remove(name)
 }
 
 // due reports whether the oldest segment may go for others' sake: it is not the one in use, nobody reads it, behind it is as much

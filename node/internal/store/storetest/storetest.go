@@ -39,6 +39,7 @@ func Run(t *testing.T, make func(t *testing.T) Directory) {
 		"TrimAfterCut":          testTrimAfterCut,
 		"TrimInherited":         testTrimInherited,
 		"TrimBesideAppend":      testTrimBesideAppend,
+		"PrepareBesideAppend":   testPrepareBesideAppend,
 		"Clear":                 testClear,
 		"ClearTheLastShard":     testClearLastShard,
 		"Snapshot":              testSnapshot,

@@ -158,30 +158,60 @@ func testTrimInherited(f *fixture) {
 }
 
 func testTrimBesideAppend(f *fixture) {
-	f.init(2)
-	due, stopped := make(chan struct{}, 1), make(chan error, 1)
-	go func() {
-		for range due {
-			if _, err := f.s.Trim(); err != nil {
-				stopped <- err
-				return
+	f.besideAppend(func() error {
+		_, err := f.s.Trim()
+		return err
+	})
+}
+
+// testPrepareBesideAppend prepares files while others are taken, and while dropped ones come along.
+func testPrepareBesideAppend(f *fixture) {
+	f.besideAppend(func() error {
+		_, err := f.s.Trim()
+		return err
+	}, func() error {
+		for f.s.Unprepared() {
+			if err := f.s.Prepare(); err != nil {
+				return err
 			}
 		}
-		stopped <- nil
-	}()
+		return nil
+	})
+}
+
+// besideAppend calls each of these again and again in a goroutine of its own while the log grows.
+func (f *fixture) besideAppend(calls ...func() error) {
+	f.Helper()
+	f.init(2)
+	due, stopped := make(chan struct{}, len(calls)), make(chan error, len(calls))
+	for _, call := range calls {
+		go func() {
+			for range due {
+				if err := call(); err != nil {
+					stopped <- err
+					return
+				}
+			}
+			stopped <- nil
+		}()
+	}
 	a, b := f.histories[1], f.histories[2]
 	m := f.machine(1)
 	for range 10 {
 		f.fill(a, m, trimSize/10)
 		f.append(b.Put("applied at the end"))
-		select {
-		case due <- struct{}{}:
-		default: // it is still busy
+		for range calls {
+			select {
+			case due <- struct{}{}:
+			default: // they are still busy
+			}
 		}
 	}
 	f.sync()
 	close(due)
-	f.check(<-stopped)
+	for range calls {
+		f.check(<-stopped)
+	}
 	f.crash()
 	f.checkReplicas()
 	f.checkMachine(a)
