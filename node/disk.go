@@ -210,6 +210,16 @@ func (d *watchedDisk) List(dir string) ([]string, error) {
 	return d.FS.List(dir)
 }
 
+func (d *watchedDisk) Stat(name string) (vfs.FileInfo, error) {
+	defer d.begin("stat", nil, name)()
+	return d.FS.Stat(name)
+}
+
+func (d *watchedDisk) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	defer d.begin("statfs", nil, path)()
+	return d.FS.GetDiskUsage(path)
+}
+
 // Unwrap implements vfs.FS.
 func (d *watchedDisk) Unwrap() vfs.FS { return d.FS }
 

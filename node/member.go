@@ -98,6 +98,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	n.member.Store(m)
 	n.goroutine(func() { m.persister.run(n.ctx) })
 	n.goroutine(func() { m.persister.runTrim(n.ctx) })
+	n.goroutine(func() { m.persister.runPrepare(n.ctx) })
 	n.goroutine(func() { m.applier.run(n.ctx) })
 	n.goroutine(func() { m.applier.flusher.run(n.ctx) })
 	n.goroutine(func() { m.exporter.run(n.ctx) })

@@ -107,7 +107,7 @@ func (n *Node) openStore() error {
 	opened := make(chan *store.Disk, 1)
 	err := n.disk.waitFor(func() error {
 		s, err := store.Open(n.disk, n.cfg.Dir, store.Options{
-			SegmentSize: int64(n.cfg.LogSegment), LogKeep: int64(n.cfg.LogKeep), LogHold: holdTimes * int64(n.cfg.LogKeep+n.cfg.LogRetention),
+			SegmentSize: int64(n.cfg.LogSegment), LogKeep: int64(n.cfg.LogKeep), LogHold: holdTimes * int64(n.cfg.LogKeep+n.cfg.LogRetention), LogSpare: int64(n.cfg.LogRetention),
 			MemTableSize: uint64(n.cfg.Memtable), CacheSize: int64(n.cfg.Cache), Logger: n.log,
 		})
 		opened <- s

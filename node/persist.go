@@ -27,12 +27,13 @@ type persister struct {
 	// retention is the length of the log, in bytes, from which on it is trimmed: more than what of it is to be kept.
 	retention int64
 	trim      chan struct{}
+	prepare   chan struct{}
 }
 
 func newPersister(s store.Store, m *telemetry.Metrics, retention int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
 	return &persister{
 		store: s, metrics: m, durable: durable, rewrite: rewrite, fail: fail, clock: clock, retention: retention,
-		records: newQueue[shard.Record](), trim: make(chan struct{}, 1),
+		records: newQueue[shard.Record](), trim: make(chan struct{}, 1), prepare: make(chan struct{}, 1),
 	}
 }
 
@@ -79,6 +80,32 @@ func (p *persister) run(ctx context.Context) {
 		p.durable(len(batch))
 		if p.store.LogBytes() > p.retention {
 			signal(p.trim)
+		}
+		if p.store.Unprepared() {
+			signal(p.prepare)
+		}
+	}
+}
+
+// runPrepare writes files ahead of the log, beside the writing. It leaves the disk to others for as long as it takes itself.
+func (p *persister) runPrepare(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.prepare:
+		}
+		for p.store.Unprepared() {
+			begin := time.Now()
+			if err := p.store.Prepare(); err != nil {
+				p.fail(err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Since(begin)):
+			}
 		}
 	}
 }

@@ -1,0 +1,82 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// preparing is a node with a client that makes its log long enough for a file to be prepared, which waits for atWrite at each write of such a
+// file. The error is of that client.
+func preparing(t *testing.T, atWrite func() error) (c *nodes, mem *vfs.MemFS, written chan error) {
+	t.Helper()
+	mem = vfs.NewMem()
+	c = newNodesWith(t, func(cfg *Config) { cfg.DiskTimeout = 3 * time.Second }, errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite && strings.HasSuffix(op.Path, "/log/spare") {
+			return atWrite()
+		}
+		return nil
+	})))
+	c.init(c.genesis("test", 1, 1))
+	cl := c.open(0)
+	written = make(chan error, 1)
+	go func() {
+		_, err := cl.Put(t.Context(), "long", make([]byte, c.cfgs[0].LogSegment/8))
+		written <- err
+	}()
+	return c, mem, written
+}
+
+// TestLogIsPrepared: a node writes a file ahead of the log, and goes on there long before the first one is full.
+func TestLogIsPrepared(t *testing.T) {
+	c, mem, written := preparing(t, func() error { return nil })
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	n := c.nodes[0]
+	await(t, "a file is prepared", func() bool { return !n.store.Unprepared() })
+	if _, err := c.open(0).Put(t.Context(), "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := mem.Stat("data/log/0000000000000002.log"); err != nil || info.Size() != int64(c.cfgs[0].LogSegment) {
+		t.Errorf("the log does not go on in a file that was written to its end before: %v, %v", info, err)
+	}
+	if used := n.store.LogBytes(); used > int64(c.cfgs[0].LogSegment)/4 {
+		t.Errorf("the log has %d bytes, want no more than what was put into it", used)
+	}
+}
+
+// TestPreparingFails: a node whose disk fails where nothing is written yet that counts stops as well.
+func TestPreparingFails(t *testing.T) {
+	c, _, _ := preparing(t, func() error { return errors.New("injected: the disk is gone") })
+	wantStopped(t, c.nodes[0], "prepare a file for the log", "the disk is gone")
+	c.nodes[0] = nil
+}
+
+// TestPreparingHangs: nobody waits for what is written ahead of the log; and the node stops when it takes too long.
+func TestPreparingHangs(t *testing.T) {
+	comes, release := make(chan struct{}, 1), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	c, _, written := preparing(t, func() error {
+		comes <- struct{}{}
+		<-release
+		return nil
+	})
+	<-comes
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	cl := c.open(0)
+	for i := range 5 {
+		if _, err := cl.Put(t.Context(), fmt.Sprint("beside it ", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantStopped(t, c.nodes[0], "the disk hangs: write of data/log/spare")
+	c.nodes[0] = nil
+}
