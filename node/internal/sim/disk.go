@@ -20,6 +20,8 @@ type storage interface {
 	append([]shard.Record) error
 	// sync makes durable at least the first n of the records that were appended and not synced.
 	sync(n int) error
+	// prepare writes a part of a file that the log goes on in later, if there is none.
+	prepare() error
 	// recall reads entries of a history from the log, as a Store does.
 	recall(shard.Recall) ([]shard.Entry, error)
 	// hold tells what is not to be dropped, as others lack it.
@@ -274,6 +276,11 @@ func (d *disk) land(number int) {
 			return
 		}
 		d.synced(durable)
+		// Production has a goroutine for this.
+		if err := d.storage.prepare(); err != nil {
+			d.fail(fmt.Errorf("prepare a file for the log: %w", err))
+			return
+		}
 		d.node.durable(durable)
 	}
 	if d.w.plan.groupCommit {

@@ -55,7 +55,8 @@ func (p *production) open() (uint64, map[shard.ID]*shard.Stored, error) {
 	var err error
 	p.fs.Fault(p.trouble.seed, p.fault)
 	p.disk, err = store.Open(p.fs, directory, store.Options{
-		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), LogHold: int64(p.w.plan.logHold), MemTableSize: memTableSize, RecentBytes: recentBytes, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
+		SegmentSize: int64(p.w.plan.segmentBytes), LogKeep: int64(p.w.plan.logKeep), LogHold: int64(p.w.plan.logHold), LogSpare: int64(2 * p.w.plan.segmentBytes),
+		MemTableSize: memTableSize, RecentBytes: recentBytes, CacheSize: cacheSize, Quiet: true, Random: identity(p.node.id),
 	})
 	if err != nil {
 		p.disk = nil
@@ -84,6 +85,8 @@ func (p *production) append(records []shard.Record) error { return p.disk.Append
 
 // sync makes all durable: the store has nothing finer.
 func (p *production) sync(int) error { return p.disk.Sync() }
+
+func (p *production) prepare() error { return p.disk.Prepare() }
 
 func (p *production) recall(x shard.Recall) ([]shard.Entry, error) {
 	return p.disk.Recall(x.Shard, x.After, x.Last, x.Lineage, x.Bytes)
@@ -164,6 +167,9 @@ func (p *production) fault(op crashfs.Op, name string) error {
 		return nil
 	}
 	t := p.trouble
+	if t.what == noSpace && name == directory+"/log/spare" {
+		return syscall.ENOSPC // the node goes on, until it has no space for a record
+	}
 	if t.what != noSpace {
 		p.trouble = trouble{}
 	}
