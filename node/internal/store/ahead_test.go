@@ -208,7 +208,8 @@ func TestSparesAreBounded(t *testing.T) {
 				spares = append(spares, name)
 			}
 		}
-		if longer := func(name string) bool { return !strings.HasSuffix(name, fmt.Sprint(" ", o.SegmentSize)) }; len(spares) != want || slices.ContainsFunc(spares, longer) {
+		other := func(name string) bool { return !strings.HasSuffix(name, fmt.Sprint(" ", o.SegmentSize)) }
+		if len(spares) != want || slices.ContainsFunc(spares, other) {
 			t.Errorf("with a record of %d bytes: %q are kept, want %d files of %d bytes", long, spares, want, o.SegmentSize)
 		}
 		l.checkCrash(t)
