@@ -46,7 +46,7 @@ func (n *Node) join(g *sequencer.Genesis) error {
 	tick, patience := tickLength(n.cfg.SuspectAfter)
 	m := &member{inbox: newInbox()}
 	clock := func() time.Duration { return time.Since(n.began) }
-	m.persister = newPersister(n.store, n.metrics, int64(n.cfg.LogKeep+n.cfg.LogRetention), clock,
+	m.persister = newPersister(n.store, n.metrics, int64(n.cfg.LogKeep+n.cfg.LogRetention), int64(n.cfg.Memtable), clock,
 		func(durable int) { m.inbox.add(func(x *news) { x.durable += durable }) },
 		func(held []shard.ID) {
 			m.inbox.add(func(x *news) { x.calls = append(x.calls, func(h *engine.Host) { h.Rewrite(held) }) })

@@ -28,12 +28,17 @@ type persister struct {
 	retention int64
 	trim      chan struct{}
 	prepare   chan struct{}
+	// flushEvery is by how much the log may grow, in bytes, until the contents are flushed; flushedAt is how long it was when they were last.
+	// So there is a bound to what is replayed after a crash, also where little is written again and again.
+	flushEvery, flushedAt int64
+	flush                 chan struct{}
 }
 
-func newPersister(s store.Store, m *telemetry.Metrics, retention int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
+func newPersister(s store.Store, m *telemetry.Metrics, retention, flushEvery int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
 	return &persister{
 		store: s, metrics: m, durable: durable, rewrite: rewrite, fail: fail, clock: clock, retention: retention,
 		records: newQueue[shard.Record](), trim: make(chan struct{}, 1), prepare: make(chan struct{}, 1),
+		flushEvery: flushEvery, flush: make(chan struct{}, 1),
 	}
 }
 
@@ -78,8 +83,14 @@ func (p *persister) run(ctx context.Context) {
 		p.metrics.Fsync(time.Since(begin), len(batch))
 		p.since.Store(0)
 		p.durable(len(batch))
-		if p.store.LogBytes() > p.retention {
+		length := p.store.LogBytes()
+		if length > p.retention {
 			signal(p.trim)
+		}
+		p.flushedAt = min(p.flushedAt, length) // it may have been trimmed
+		if length-p.flushedAt > p.flushEvery {
+			p.flushedAt = length
+			signal(p.flush)
 		}
 		if p.store.Unprepared() {
 			signal(p.prepare)
@@ -110,12 +121,18 @@ func (p *persister) runPrepare(ctx context.Context) {
 	}
 }
 
-// runTrim keeps the log bounded, beside the writing.
+// runTrim keeps the log bounded, and what of it a restart would have to replay, beside the writing.
 func (p *persister) runTrim(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.flush:
+			if err := p.store.Flush(); err != nil {
+				p.fail(err)
+				return
+			}
+			continue
 		case <-p.trim:
 		}
 		held, err := p.store.Trim()

@@ -9,6 +9,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/shard"
 )
 
 // preparing is a node with a client that makes its log long enough for a file to be prepared, which waits for atWrite at each write of such a
@@ -79,4 +82,29 @@ func TestPreparingHangs(t *testing.T) {
 	}
 	wantStopped(t, c.nodes[0], "the disk hangs: write of data/log/spare")
 	c.nodes[0] = nil
+}
+
+// TestContentsAreFlushed: what is replayed after a crash has a bound, however little is written again and again.
+func TestContentsAreFlushed(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	c := newNodesWith(t, func(cfg *Config) { cfg.Memtable = 1 << 20 }, mem)
+	c.init(c.genesis("test", 1, 1))
+	cl := c.open(0)
+	value := make([]byte, 64<<10)
+	var entries shard.Seqno
+	await(t, "the contents of a log of some MiB are mostly flushed", func() bool {
+		for range 80 {
+			v, err := cl.Put(t.Context(), "the same", value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries = shard.Seqno(v)
+		}
+		s, err := store.Open(mem.CrashClone(vfs.CrashCloneCfg{}), "data", store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		return len(s.Replicas()[1].Entries) < int(entries)/2
+	})
 }

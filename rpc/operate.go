@@ -230,8 +230,7 @@ func (o *operateStream) submit() {
 			op.Answer(shard.Result{Status: Unavailable, Reason: "the node is stopping"})
 		}
 	}
-	clear(o.admitted) // they would keep the frame in memory
-	o.admitted = o.admitted[:0]
+	o.admitted = shard.Emptied(o.admitted) // they would keep the frame in memory
 }
 
 // answer puts a result into the outbox.

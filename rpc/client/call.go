@@ -155,7 +155,8 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 	routes := o.client.routes.Load()
 	var turn uint64
 	if o.op.Kind == shard.Get {
-		turn = o.client.turn.Add(1) / readsInTurn
+		// Another attempt goes to another member.
+		turn = o.client.turn.Add(1)/readsInTurn + uint64(o.course.Attempts())
 	}
 	n := routes.next(&o.course, o.shard, turn)
 	a := attempts.Get().(*attempt)

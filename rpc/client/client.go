@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,7 @@ type Client struct {
 	sessions []*sessions
 	// trouble wakes the keeper. It holds one: more trouble adds nothing.
 	trouble chan struct{}
-	// turn spreads reads over the members of a shard.
+	// turn spreads reads over the members of a shard. Each client begins with others.
 	turn   atomic.Uint64
 	jitter *jitter
 
@@ -71,6 +72,7 @@ func Open(ctx context.Context, endpoints []string, opts ...Option) (*Client, err
 		nodes:     map[string]*node{},
 		endpoints: slices.Clone(endpoints),
 	}
+	c.turn.Store(uint64(c.jitter.upTo(math.MaxUint32)))
 	c.lifetime, c.end = context.WithCancel(context.Background())
 	ring, err := c.firstRing(ctx)
 	if err != nil {

@@ -383,3 +383,26 @@ func TestCallersAmongFaults(t *testing.T) {
 		t.Error("no write ended well")
 	}
 }
+
+// TestAReadThatIsRefusedGoesElsewhere: however many reads in a row go to one member, another attempt of one goes to another.
+func TestAReadThatIsRefusedGoesElsewhere(t *testing.T) {
+	for _, status := range []kvpb.Status{kvpb.Status_STATUS_REFUSED, kvpb.Status_STATUS_OVERLOADED} {
+		c := newCluster(t, 3, []int{0, 1, 2})
+		sick := c.ring.Configurations[0].Members[0]
+		c.play(func(n *fakeNode, _ *kvpb.Operation) fate {
+			if n.id == sick {
+				return answer(status)
+			}
+			return fate{}
+		})
+		client := c.open(WithRefresh(time.Hour))
+		const reads = 2 * readsInTurn
+		for range reads {
+			_, err := client.Get(t.Context(), "k", Stale())
+			is(t, err, ErrNotFound)
+		}
+		if n := len(c.sightings(get)); n > 2*reads {
+			t.Errorf("%v: %d attempts for %d reads, of which one of three members serves none", status, n, reads)
+		}
+	}
+}

@@ -81,6 +81,9 @@ type contents struct {
 	key   []byte // of the operation at hand, reused
 }
 
+// mostWritten is for how many writes of one Commit a view keeps room.
+const mostWritten = 256
+
 func shardPrefix(id shard.ID) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
 
 // full is the key in the database.
@@ -260,6 +263,9 @@ func (c *contents) Commit() error {
 func (c *contents) commit() error {
 	if c.batch == nil {
 		err := c.recent.commit(c.written)
+		if len(c.written) > mostWritten {
+			c.written = nil // an emptied map keeps its room
+		}
 		clear(c.written)
 		return err
 	}

@@ -78,8 +78,7 @@ func (r *recent) moveOut() error {
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	clear(r.writes)
-	r.bytes = 0
+	r.writes, r.bytes = map[string][]byte{}, 0 // an emptied map keeps its room
 	return nil
 }
 

@@ -124,7 +124,8 @@ type Options struct {
 	// in bytes. What is in memory has to be replayed after a crash. Default 64 MiB.
 	MemTableSize uint64
 	// RecentBytes is about how much of a shard's contents gathers in memory before it goes to Pebble at once, in bytes: much of what is written
-	// often is written again by then. It has to be replayed after a crash, too. Default 256 KiB.
+	// often is written again by then. The log has to replay all of its writes after a crash: however little a shard keeps writing, a Flush bounds that.
+	// Default 256 KiB.
 	RecentBytes int
 	// CacheSize is Pebble's block cache, in bytes. Default 64 MiB.
 	CacheSize int64
