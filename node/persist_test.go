@@ -87,7 +87,7 @@ func TestPreparingHangs(t *testing.T) {
 // TestContentsAreFlushed: what is replayed after a crash has a bound, however little is written again and again.
 func TestContentsAreFlushed(t *testing.T) {
 	mem := vfs.NewCrashableMem()
-	c := newNodesWith(t, func(cfg *Config) { cfg.Memtable = 1 << 20 }, mem)
+	c := newNodesWith(t, func(cfg *Config) { cfg.Memtable, cfg.LogRetention = 1<<20, 1<<30 }, mem)
 	c.init(c.genesis("test", 1, 1))
 	cl := c.open(0)
 	value := make([]byte, 64<<10)
