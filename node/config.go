@@ -47,7 +47,7 @@ type Config struct {
 	MaxQueuedReads   int  `key:"max-queued-reads" doc:"reads per shard that wait for their fence; more are refused"`
 
 	TransferRate Size `key:"transfer-rate" doc:"bytes per second of each shard that this node takes in as a snapshot, or reads from its log for one that learns; one part of up to 256KiB passes in any case"`
-	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log, preallocated"`
+	LogSegment   Size `key:"log-segment" doc:"size of one file of the history log; one more is prepared ahead"`
 	LogRetention Size `key:"log-retention" doc:"length of the history log, beyond log-keep, from which on contents are flushed, so that its oldest segments can go"`
 	LogKeep      Size `key:"log-keep" doc:"length of the history log that stays for nodes that were away: who lacks no more needs no snapshot; while one learns it may become four times as long as otherwise"`
 	Memtable     Size `key:"memtable" doc:"memory for contents that are not yet flushed"`
