@@ -5,7 +5,8 @@
 //
 //	loop       steps the protocol of all replicas here; the one place where time enters  (loop.go)
 //	persister  writes the history log, one fsync for all that has gathered               (persist.go)
-//	trimmer    keeps the log bounded                                                     (persist.go)
+//	trimmer    keeps the log bounded, and what of it a restart has to replay             (persist.go)
+//	preparer   writes files ahead of the log, where its fsyncs are cheap                 (persist.go)
 //	applier    folds what is persistent into the contents, and answers                   (apply.go)
 //	flusher    makes snapshots durable that were taken in                                (flush.go)
 //	exporter   reads snapshots for other nodes                                           (export.go)

@@ -143,9 +143,11 @@ func (w *world) watch() {
 	}
 }
 
-// feeding is how long it takes to feed a learner from the log, where a message holds no more than one entry: each is read by itself.
+// feeding is how long it takes to feed a learner from the log, where a message, or what is read in a tick, holds no more than an entry or two: each is
+// read by itself.
 func (w *world) feeding() moment {
-	if w.plan.messageBytes > 1 {
+	const few = 100 // bytes
+	if w.plan.messageBytes > few && w.plan.fillBytes > few {
 		return 0
 	}
 	longest := 0
