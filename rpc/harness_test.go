@@ -30,6 +30,7 @@ type backend struct {
 	recover func(Recovery) (sequencer.Witness, error)
 
 	mu      sync.Mutex
+	batches []int // how many operations each Submit brought
 	genesis *sequencer.Genesis
 	drains  bool
 	removed []shard.NodeID
@@ -48,6 +49,9 @@ func newBackend() *backend {
 }
 
 func (b *backend) Submit(ops []Operation) {
+	b.mu.Lock()
+	b.batches = append(b.batches, len(ops))
+	b.mu.Unlock()
 	for _, op := range ops {
 		b.submit(op.Request, op.Hops, op.Traceparent, op.Answer)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,10 @@ func TestOperate(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	first, second := await(t, answers), await(t, answers)
+	if b.mu.Lock(); !slices.Equal(b.batches, []int{2}) {
+		t.Errorf("the store got %v operations at a time; want those of one message together", b.batches)
+	}
+	b.mu.Unlock()
 	second(shard.Result{Status: shard.OK, Version: 2, Value: []byte("two")})
 	if got := results(t, o, 1)[2]; string(got.GetValue()) != "two" || got.GetVersion() != 2 {
 		t.Errorf("got %v", got)

@@ -144,8 +144,16 @@ func TestWritesGoToTheHeadAndReadsToAllMembers(t *testing.T) {
 		}
 	}
 	reads := map[uint32]map[uint64]int{1: {}, 2: {}, 3: {}}
+	last, turns := map[uint32]uint64{}, 0
 	for _, s := range c.sightings(get) {
 		reads[s.op.Shard][s.node.id]++
+		if last[s.op.Shard] != s.node.id {
+			last[s.op.Shard], turns = s.node.id, turns+1
+		}
+	}
+	// Each of the three shards has a first member, and another after readsInTurn reads of all.
+	if most := 3 * (2 + 1200/readsInTurn); turns > most {
+		t.Errorf("reads went to another member %d times, want %d at most: in turn, many to one", turns, most)
 	}
 	for id, counts := range reads {
 		members := c.ring.Configurations[id-1].Members

@@ -96,15 +96,17 @@ func (r *request) resolve() error {
 	if err := cli.Patient(r.timeout, r.checkTimeout); err != nil {
 		return err
 	}
+	if r.ownCluster() {
+		if r.cluster.Ringward, err = findRingward(r.cluster.Ringward); err != nil {
+			return err
+		}
+	}
 	if r.profile != "" {
 		if err := os.MkdirAll(r.profile, 0o755); err != nil {
 			return cli.Usagef("--profile: %w", err)
 		}
 	}
-	if r.ownCluster() {
-		r.cluster.Ringward, err = findRingward(r.cluster.Ringward)
-	}
-	return err
+	return nil
 }
 
 // ownCluster reports whether a cluster is to be started.

@@ -22,12 +22,15 @@ type profiles struct {
 	driver *os.File      // that of this process, while it is written
 	// results come one for each node, once its profile is written.
 	results chan error
+	ctx     context.Context // of the nodes' answers
+	cancel  context.CancelFunc
 	err     error
 }
 
 // begin starts all profiles: the measured phase begins now.
 func (p *profiles) begin() {
 	p.results = make(chan error, len(p.nodes))
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	for _, n := range p.nodes {
 		go func() {
 			err := p.node(n)
@@ -42,12 +45,14 @@ func (p *profiles) begin() {
 	}
 }
 
-// end waits for all that were begun.
+// end waits for all that were begun, and not much longer than the phase has lasted: it may have been interrupted.
 func (p *profiles) end() error {
 	if p.results == nil {
 		return nil // the measured phase was not reached
 	}
 	pprof.StopCPUProfile()
+	defer p.cancel()
+	defer time.AfterFunc(profileGrace, p.cancel).Stop()
 	err := errors.Join(p.err, p.driver.Close())
 	for range p.nodes {
 		err = errors.Join(err, <-p.results)
@@ -59,9 +64,7 @@ func (p *profiles) end() error {
 func (p *profiles) node(n *cluster.Node) error {
 	// What is not whole seconds the nodes do not take.
 	seconds := max(1, int(p.length.Seconds()))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second+profileGrace)
-	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", n.Ops, seconds), nil)
+	q, err := http.NewRequestWithContext(p.ctx, http.MethodGet, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", n.Ops, seconds), nil)
 	if err != nil {
 		return err
 	}
@@ -81,5 +84,5 @@ func (p *profiles) node(n *cluster.Node) error {
 	return errors.Join(err, f.Close())
 }
 
-// profileGrace is how much longer than its profile a node's answer may take.
-const profileGrace = 10 * time.Second
+// profileGrace is how long after the measured phase a node's profile may come.
+const profileGrace = 5 * time.Second

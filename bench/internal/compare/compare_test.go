@@ -185,10 +185,10 @@ func TestSummary(t *testing.T) {
 		t.Fatalf("report %+v", r)
 	}
 	ours, theirs := r.Summary[0], r.Summary[1]
-	if *ours.PerSecond != (Measure{300, 100, 500}) || *ours.P99 != (Measure{3000, 1000, 5000}) || ours.Runs != 3 || *ours.Throughput != 1 || ours.Errors[bench.Unavailable] != 3 {
+	if *ours.PerSecond != (page.Range{Median: 300, Least: 100, Most: 500}) || *ours.P99 != (page.Range{Median: 3000, Least: 1000, Most: 5000}) || ours.Runs != 3 || *ours.Throughput != 1 || ours.Errors[bench.Unavailable] != 3 {
 		t.Errorf("ours %+v", ours)
 	}
-	if *theirs.PerSecond != (Measure{600, 200, 1000}) || *theirs.P50 != (Measure{150, 50, 250}) || theirs.Runs != 2 || *theirs.Throughput != 0.5 || *theirs.P50Ratio != 2 || *theirs.P99Ratio != 2 {
+	if *theirs.PerSecond != (page.Range{Median: 600, Least: 200, Most: 1000}) || *theirs.P50 != (page.Range{Median: 150, Least: 50, Most: 250}) || theirs.Runs != 2 || *theirs.Throughput != 0.5 || *theirs.P50Ratio != 2 || *theirs.P99Ratio != 2 {
 		t.Errorf("theirs %+v", theirs)
 	}
 	r.Runs[0].Report.Total.Count = 0

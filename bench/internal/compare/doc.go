@@ -11,7 +11,7 @@
 //
 // # The report
 //
-// In JSON a report is one object; its fields and those of what it holds are in [Report], [Result], [Row] and [Measure] under the names in their tags. Build, machine, setting,
+// In JSON a report is one object; its fields and those of what it holds are in [Report], [Result], [Row] and [page.Range] under the names in their tags. Build, machine, setting,
 // and the report of each run are those of package bench.
 //
 //	schema    1

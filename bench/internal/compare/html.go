@@ -70,12 +70,12 @@ func (r *Report) charts() (all []chart.Chart) {
 	for _, figure := range []struct {
 		title, unit string
 		by          float64 // what the unit is in the measure's
-		of          func(*Row) *Measure
+		of          func(*Row) *page.Range
 		write       func(float64) string
 	}{
-		{"Throughput", "operations a second, median of runs", 1, func(r *Row) *Measure { return r.PerSecond }, func(v float64) string { return page.Thousands(int(v)) }},
-		{"Latency, the middle one", "ms, median of runs", 1000, func(r *Row) *Measure { return r.P50 }, ms},
-		{"Latency, 99 of 100", "ms, median of runs", 1000, func(r *Row) *Measure { return r.P99 }, ms},
+		{"Throughput", "operations a second, median of runs", 1, func(r *Row) *page.Range { return r.PerSecond }, func(v float64) string { return page.Thousands(int(v)) }},
+		{"Latency, the middle one", "ms, median of runs", 1000, func(r *Row) *page.Range { return r.P50 }, ms},
+		{"Latency, 99 of 100", "ms, median of runs", 1000, func(r *Row) *page.Range { return r.P99 }, ms},
 	} {
 		var bars []chart.Bar
 		for i := range r.Summary {

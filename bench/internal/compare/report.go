@@ -75,29 +75,15 @@ func (r *Result) Broken(linearizable bool) string {
 	return ""
 }
 
-// Measure sums up the runs.
-type Measure struct {
-	Median float64 `json:"median"`
-	Least  float64 `json:"least"`
-	Most   float64 `json:"most"`
-}
-
-func newMeasure(values []float64) *Measure {
-	if len(values) == 0 {
-		return nil
-	}
-	return &Measure{page.Median(values), slices.Min(values), slices.Max(values)}
-}
-
 // Row is one store with one workload.
 type Row struct {
 	Workload  string                  `json:"workload"`
 	Store     string                  `json:"store"`
 	Runs      int                     `json:"runs"`
 	Errors    map[bench.Failure]int64 `json:"errors"`
-	PerSecond *Measure                `json:"per_second,omitempty"`
-	P50       *Measure                `json:"p50_us,omitempty"`
-	P99       *Measure                `json:"p99_us,omitempty"`
+	PerSecond *page.Range             `json:"per_second,omitempty"`
+	P50       *page.Range             `json:"p50_us,omitempty"`
+	P99       *page.Range             `json:"p99_us,omitempty"`
 	// The first store's median by this one's.
 	Throughput *float64 `json:"throughput_ratio,omitempty"`
 	P50Ratio   *float64 `json:"p50_ratio,omitempty"`
@@ -147,12 +133,12 @@ func (r *Report) row(workload, store string) Row {
 			row.Errors[f] += n
 		}
 	}
-	row.PerSecond, row.P50, row.P99 = newMeasure(perSecond), newMeasure(p50), newMeasure(p99)
+	row.PerSecond, row.P50, row.P99 = page.NewRange(perSecond), page.NewRange(p50), page.NewRange(p99)
 	return row
 }
 
 // ratio is of medians; nil where there is none.
-func ratio(a, b *Measure) *float64 {
+func ratio(a, b *page.Range) *float64 {
 	if a == nil || b == nil || b.Median == 0 {
 		return nil
 	}
@@ -242,7 +228,7 @@ func quotient(v *float64) string {
 	return fmt.Sprintf("%.2f", *v)
 }
 
-func micros(m *Measure) string {
+func micros(m *page.Range) string {
 	if m == nil {
 		return "-"
 	}

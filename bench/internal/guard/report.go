@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/ringward/ringward/bench"
@@ -55,26 +54,15 @@ type Result struct {
 	P50Ratio float64 `json:"p50_ratio"`
 	P99Ratio float64 `json:"p99_ratio"`
 	// ByRound are the ratios of throughput of the single rounds: what slows a machine for long slows both of a round.
-	ByRound Spread `json:"ratio_by_round"`
+	ByRound *page.Range `json:"ratio_by_round"`
 }
 
 // Figures are those of one side over all rounds of a load.
 type Figures struct {
-	PerSecond Spread                  `json:"per_second"`
-	P50       Spread                  `json:"p50_us"`
-	P99       Spread                  `json:"p99_us"`
+	PerSecond *page.Range             `json:"per_second"`
+	P50       *page.Range             `json:"p50_us"`
+	P99       *page.Range             `json:"p99_us"`
 	Errors    map[bench.Failure]int64 `json:"errors"`
-}
-
-// Spread sums up one figure of several rounds.
-type Spread struct {
-	Median float64 `json:"median"`
-	Least  float64 `json:"least"`
-	Most   float64 `json:"most"`
-}
-
-func newSpread(values []float64) Spread {
-	return Spread{Median: page.Median(values), Least: slices.Min(values), Most: slices.Max(values)}
 }
 
 // figures are those of side i of the rounds, of which there are some.
@@ -88,7 +76,7 @@ func figures(rounds []pair, i int) Figures {
 			f.Errors[failure] += n
 		}
 	}
-	f.PerSecond, f.P50, f.P99 = newSpread(perSecond), newSpread(p50), newSpread(p99)
+	f.PerSecond, f.P50, f.P99 = page.NewRange(perSecond), page.NewRange(p50), page.NewRange(p99)
 	return f
 }
 
@@ -106,7 +94,7 @@ func (r *Report) fill(o *Options, m measured) bool {
 		for _, p := range rounds {
 			byRound = append(byRound, p[1].Total.PerSecond/p[0].Total.PerSecond)
 		}
-		x.ByRound = newSpread(byRound)
+		x.ByRound = page.NewRange(byRound)
 		r.Loads = append(r.Loads, x)
 
 		for i, s := range r.sides() {
@@ -124,7 +112,7 @@ func (r *Report) fill(o *Options, m measured) bool {
 func (r *Report) sides() [2]*Side { return [2]*Side{&r.Base, &r.New} }
 
 // ratio of two latencies in whole microseconds, which may be none.
-func ratio(a, b Spread) float64 { return max(a.Median, 1) / max(b.Median, 1) }
+func ratio(a, b *page.Range) float64 { return max(a.Median, 1) / max(b.Median, 1) }
 
 // Slower says of each load whose throughput has become too low how much lower it is.
 func (r *Report) Slower() (all []string) {
@@ -177,7 +165,7 @@ func (r *Report) WriteText(w io.Writer) error {
 			verdict = "SLOWER"
 		}
 		cells := []any{x.Load, x.Rounds}
-		for _, s := range []Spread{x.Base.PerSecond, x.New.PerSecond} {
+		for _, s := range []*page.Range{x.Base.PerSecond, x.New.PerSecond} {
 			cells = append(cells, fmt.Sprintf("%.0f", s.Median), fmt.Sprintf("%.0f", s.Least), fmt.Sprintf("%.0f", s.Most))
 		}
 		for _, v := range []float64{x.Ratio, x.ByRound.Median, x.P50Ratio, x.P99Ratio} {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringward/ringward/bench"
+	"github.com/ringward/ringward/bench/internal/page"
 )
 
 func TestParseLoads(t *testing.T) {
@@ -54,8 +55,8 @@ func TestReport(t *testing.T) {
 		t.Fatalf("loads %+v", r.Loads)
 	}
 	puts := r.Loads[0]
-	if puts.Base.PerSecond != (Spread{2000, 1000, 3000}) || puts.New.PerSecond != (Spread{1400, 800, 2850}) || puts.Ratio != 0.7 || puts.ByRound != (Spread{0.8, 0.7, 0.95}) ||
-		puts.New.P50 != (Spread{1100, 500, 1500}) || puts.P50Ratio != 1.1 || puts.P99Ratio != 0.5 || puts.New.Errors[bench.Unavailable] != 6 || len(puts.Base.Errors) != 0 {
+	if *puts.Base.PerSecond != (page.Range{Median: 2000, Least: 1000, Most: 3000}) || *puts.New.PerSecond != (page.Range{Median: 1400, Least: 800, Most: 2850}) || puts.Ratio != 0.7 || *puts.ByRound != (page.Range{Median: 0.8, Least: 0.7, Most: 0.95}) ||
+		*puts.New.P50 != (page.Range{Median: 1100, Least: 500, Most: 1500}) || puts.P50Ratio != 1.1 || puts.P99Ratio != 0.5 || puts.New.Errors[bench.Unavailable] != 6 || len(puts.Base.Errors) != 0 {
 		t.Errorf("puts %+v", puts)
 	}
 	want := "puts:64: new does 0.7 times the operations of base, less than --least 0.9: 1400 a second instead of 2000, medians of 3 rounds; but 0.70 to 0.95 times from round to round"

@@ -26,6 +26,21 @@ func NewSpread(values []float64) *Spread {
 	return &Spread{Count: len(values), Median: Median(values), Worst: slices.Max(values)}
 }
 
+// Range sums up the same figure of several runs.
+type Range struct {
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+}
+
+// NewRange sums up values; nil where there are none.
+func NewRange(values []float64) *Range {
+	if len(values) == 0 {
+		return nil
+	}
+	return &Range{Median: Median(values), Least: slices.Min(values), Most: slices.Max(values)}
+}
+
 // Median is the middle one of values, of which there are some, or the mean of the two in the middle.
 func Median(values []float64) float64 {
 	v := slices.Sorted(slices.Values(values))
