@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,28 @@ type persister struct {
 	// So there is a bound to what is replayed after a crash, also where little is written again and again.
 	flushEvery, flushedAt int64
 	flush                 chan struct{}
+
+	company company
 }
+
+// company tells whether more records are likely to be about to come, by whether they came together lately. Then it is worth letting others go first
+// before an fsync: each batch that is not written alone saves one, with its messages and wake-ups, at each member. Where records come one by one it
+// is not: a process that only computes could hold up each of them.
+type company int
+
+// companyLasts is after how many batches of a single record none are expected together any more.
+const companyLasts = 8
+
+// came notes a batch of n records.
+func (c *company) came(n int) {
+	if n > 1 {
+		*c = companyLasts
+	} else {
+		*c = max(0, *c-1)
+	}
+}
+
+func (c company) expected() bool { return c > 0 }
 
 func newPersister(s store.Store, m *telemetry.Metrics, retention, flushEvery int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
 	return &persister{
@@ -59,17 +81,22 @@ func (p *persister) stalled() time.Duration {
 
 // run writes until ctx ends. A failed write or fsync ends it too: nothing is promised after one.
 func (p *persister) run(ctx context.Context) {
+	alone := runtime.GOMAXPROCS(0) == 1 // all of the node would yield
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.records.wake:
 			gather()
+			if p.company.expected() && !alone {
+				yield()
+			}
 		}
 		batch := p.records.take()
 		if len(batch) == 0 {
 			continue
 		}
+		p.company.came(len(batch))
 		begin := time.Now()
 		p.since.Store(max(1, int64(p.clock())))
 		if err := p.store.Append(batch); err != nil {

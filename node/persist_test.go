@@ -108,3 +108,27 @@ func TestContentsAreFlushed(t *testing.T) {
 		return len(s.Replicas()[1].Entries) < int(entries)/2
 	})
 }
+
+// TestCompany: records are expected together once they came together, and until a while of single ones.
+func TestCompany(t *testing.T) {
+	var c company
+	step := func(n int, want bool) {
+		t.Helper()
+		if c.came(n); c.expected() != want {
+			t.Fatalf("after a batch of %d: expected %v, want %v", n, c.expected(), want)
+		}
+	}
+	for range 3 {
+		step(1, false)
+	}
+	step(2, true)
+	for range companyLasts - 1 {
+		step(1, true)
+	}
+	step(40, true)
+	for range companyLasts - 1 {
+		step(1, true)
+	}
+	step(1, false)
+	step(1, false)
+}
