@@ -156,7 +156,7 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 	var turn uint64
 	if o.op.Kind == shard.Get {
 		// Another attempt goes to another member.
-		turn = o.client.turn.Add(1)/readsInTurn + uint64(o.course.Attempts())
+		turn = routes.first(o.shard, o.client.turn.Add(1)/readsInTurn) + uint64(o.course.Attempts())
 	}
 	n := routes.next(&o.course, o.shard, turn)
 	a := attempts.Get().(*attempt)
@@ -205,7 +205,7 @@ func (o *call) attempt() (result shard.Result, answered bool, err error) {
 	}
 }
 
-// readsInTurn is how many reads go to the same members before others have their turn: what arrives there together shares a
+// readsInTurn is how many reads go to the same nodes before others have their turn: what arrives there together shares a
 // fence, and a fence costs a round of messages.
 const readsInTurn = 256
 

@@ -1,6 +1,9 @@
 package client
 
 import (
+	"hash/maphash"
+	"math"
+
 	"github.com/ringward/ringward/rpc/client/session"
 	"github.com/ringward/ringward/shard"
 )
@@ -22,6 +25,26 @@ type routes struct {
 func (r *routes) next(course *session.Course[*node], i int, turn uint64) *node {
 	return course.Next(r.members[i], r.all, turn, func(n *node) bool { return n.suspect.Load() })
 }
+
+// first is the place in the chain of the member that reads of a shard go to in a turn. Each turn puts all nodes into another order, and of
+// each shard its member that comes first is the one: so few nodes serve the reads of all shards at a time, and their fences share messages. All have
+// their turns alike.
+func (r *routes) first(i int, turn uint64) uint64 {
+	type lot struct {
+		turn uint64
+		node *node
+	}
+	first, lowest := 0, uint64(math.MaxUint64)
+	for k, n := range r.members[i] {
+		if drawn := maphash.Comparable(lots, lot{turn, n}); drawn < lowest {
+			first, lowest = k, drawn
+		}
+	}
+	return uint64(first)
+}
+
+// lots makes the order of nodes another one in each process.
+var lots = maphash.MakeSeed()
 
 // suspects is how many nodes did not serve when they were asked last.
 func (r *routes) suspects() int {

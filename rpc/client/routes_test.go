@@ -43,3 +43,39 @@ func TestRoutesFollowTheRing(t *testing.T) {
 		t.Errorf("connected to %v, want %v", addresses, want)
 	}
 }
+
+// TestReadsGoToFewNodesAtATime: with three of four nodes in each shard two serve the reads of all in any turn, and over time each
+// member serves its part.
+func TestReadsGoToFewNodesAtATime(t *testing.T) {
+	var nodes [4]*node
+	for i := range nodes {
+		nodes[i] = &node{}
+	}
+	r := &routes{}
+	for i := range nodes {
+		r.members = append(r.members, []*node{nodes[i], nodes[(i+1)%4], nodes[(i+2)%4]})
+	}
+	const turns = 3000
+	var firsts [4][3]int
+	for turn := range uint64(turns) {
+		serve := map[*node]bool{}
+		for i, members := range r.members {
+			k := r.first(i, turn)
+			if r.first(i, turn) != k {
+				t.Fatalf("in turn %d the reads of shard %d go to more than one member first", turn, i)
+			}
+			serve[members[k]] = true
+			firsts[i][k]++
+		}
+		if len(serve) > 2 {
+			t.Fatalf("in turn %d reads go to %d nodes, want two at most", turn, len(serve))
+		}
+	}
+	for i := range firsts {
+		for k, n := range firsts[i] {
+			if n < turns/4 || n > turns*5/12 {
+				t.Errorf("member %d of shard %d was first in %d of %d turns, want about a third", k, i, n, turns)
+			}
+		}
+	}
+}
