@@ -35,6 +35,7 @@ type persister struct {
 	flush                 chan struct{}
 
 	company company
+	yield   func() // lets others go first; nil where all of the node would
 }
 
 // company tells whether more records are likely to be about to come, by whether they came together lately. Then it is worth letting others go first
@@ -57,11 +58,15 @@ func (c *company) came(n int) {
 func (c company) expected() bool { return c > 0 }
 
 func newPersister(s store.Store, m *telemetry.Metrics, retention, flushEvery int64, clock func() time.Duration, durable func(int), rewrite func([]shard.ID), fail func(error)) *persister {
-	return &persister{
+	p := &persister{
 		store: s, metrics: m, durable: durable, rewrite: rewrite, fail: fail, clock: clock, retention: retention,
 		records: newQueue[shard.Record](), trim: make(chan struct{}, 1), prepare: make(chan struct{}, 1),
 		flushEvery: flushEvery, flush: make(chan struct{}, 1),
 	}
+	if runtime.GOMAXPROCS(0) > 1 {
+		p.yield = yield
+	}
+	return p
 }
 
 // write takes records that are to be durable in this order.
@@ -81,15 +86,14 @@ func (p *persister) stalled() time.Duration {
 
 // run writes until ctx ends. A failed write or fsync ends it too: nothing is promised after one.
 func (p *persister) run(ctx context.Context) {
-	alone := runtime.GOMAXPROCS(0) == 1 // all of the node would yield
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.records.wake:
 			gather()
-			if p.company.expected() && !alone {
-				yield()
+			if p.yield != nil && p.company.expected() {
+				p.yield()
 			}
 		}
 		batch := p.records.take()

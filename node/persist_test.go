@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/ringward/ringward/node/internal/store"
+	"github.com/ringward/ringward/node/internal/telemetry"
 	"github.com/ringward/ringward/shard"
 )
 
@@ -131,4 +133,45 @@ func TestCompany(t *testing.T) {
 	}
 	step(1, false)
 	step(1, false)
+}
+
+// batches is a store that tells how many records each fsync has.
+type batches struct {
+	store.Store
+	sizes chan int
+	ended <-chan struct{}
+}
+
+func (b batches) Append(records []shard.Record) error {
+	select {
+	case b.sizes <- len(records):
+	case <-b.ended:
+	}
+	return nil
+}
+func (batches) Sync() error      { return nil }
+func (batches) LogBytes() int64  { return 0 }
+func (batches) Unprepared() bool { return false }
+
+// TestOthersGoFirst: where records came together, one that comes while the persister yields has its part in the fsync; where they
+// came one by one it does not wait for another.
+func TestOthersGoFirst(t *testing.T) {
+	b := batches{sizes: make(chan int), ended: t.Context().Done()}
+	log, err := telemetry.OpenLog(io.Discard, "info", "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := telemetry.Open(t.Context(), telemetry.Options{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPersister(b, told.Metrics(), 0, 0, func() time.Duration { return 0 }, func(int) {}, nil, nil)
+	p.yield = func() { p.records.put(make([]shard.Record, 1)) }
+	go p.run(t.Context())
+	for _, step := range []struct{ put, want int }{{1, 1}, {1, 1}, {2, 2}, {1, 2}} {
+		p.write(make([]shard.Record, step.put))
+		if n := <-b.sizes; n != step.want {
+			t.Fatalf("%d records were written together, want %d", n, step.want)
+		}
+	}
 }
