@@ -1,10 +1,13 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,28 +138,36 @@ func TestCompany(t *testing.T) {
 	step(1, false)
 }
 
-// batches is a store that tells how many records each fsync has.
-type batches struct {
+// counted is a store that tells of each batch how many records it had, once all is done that follows its fsync. Its log has the length that is set.
+type counted struct {
 	store.Store
-	sizes chan int
-	ended <-chan struct{}
+	last    int
+	batches chan int
+	length  atomic.Int64
+	ended   <-chan struct{}
 }
 
-func (b batches) Append(records []shard.Record) error {
-	select {
-	case b.sizes <- len(records):
-	case <-b.ended:
-	}
+func (c *counted) Append(records []shard.Record) error {
+	c.last = len(records)
 	return nil
 }
-func (batches) Sync() error      { return nil }
-func (batches) LogBytes() int64  { return 0 }
-func (batches) Unprepared() bool { return false }
 
-// TestOthersGoFirst: where records came together, one that comes while the persister yields has its part in the fsync; where they
-// came one by one it does not wait for another.
-func TestOthersGoFirst(t *testing.T) {
-	b := batches{sizes: make(chan int), ended: t.Context().Done()}
+func (*counted) Sync() error { return nil }
+
+func (c *counted) LogBytes() int64 { return c.length.Load() }
+
+func (c *counted) Unprepared() bool {
+	select {
+	case c.batches <- c.last:
+	case <-c.ended:
+	}
+	return false
+}
+
+// persisting runs a persister alone, over a store that is counted, until the test ends.
+func persisting(t *testing.T, flushEvery int64, yield func(*persister)) (*persister, *counted) {
+	t.Helper()
+	c := &counted{batches: make(chan int), ended: t.Context().Done()}
 	log, err := telemetry.OpenLog(io.Discard, "info", "text")
 	if err != nil {
 		t.Fatal(err)
@@ -165,13 +176,54 @@ func TestOthersGoFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPersister(b, told.Metrics(), 0, 0, func() time.Duration { return 0 }, func(int) {}, nil, nil)
-	p.yield = func() { p.records.put(make([]shard.Record, 1)) }
-	go p.run(t.Context())
+	p := newPersister(c, told.Metrics(), math.MaxInt64, flushEvery, func() time.Duration { return 0 }, func(int) {}, nil, nil)
+	p.yield = func() { yield(p) }
+	ended := make(chan struct{})
+	go func() {
+		p.run(t.Context())
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		<-ended
+		if err := errors.Join(told.Close(context.Background()), log.Close(context.Background())); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, c
+}
+
+// TestOthersGoFirst: where records came together, one that comes while the persister yields has its part in the fsync; where they
+// came one by one it does not wait for another.
+func TestOthersGoFirst(t *testing.T) {
+	p, c := persisting(t, math.MaxInt64, func(p *persister) { p.records.put(make([]shard.Record, 1)) })
 	for _, step := range []struct{ put, want int }{{1, 1}, {1, 1}, {2, 2}, {1, 2}} {
 		p.write(make([]shard.Record, step.put))
-		if n := <-b.sizes; n != step.want {
+		if n := <-c.batches; n != step.want {
 			t.Fatalf("%d records were written together, want %d", n, step.want)
+		}
+	}
+}
+
+// TestFlushFollowsTheLog: the contents are flushed whenever the log has grown by so much since they were last, or since it was trimmed below that.
+func TestFlushFollowsTheLog(t *testing.T) {
+	const every = 100
+	p, c := persisting(t, every, func(*persister) {})
+	for _, step := range []struct {
+		length int64
+		want   bool
+	}{{100, false}, {101, true}, {201, false}, {202, true}, {50, false}, {150, false}, {151, true}} {
+		c.length.Store(step.length)
+		p.write(make([]shard.Record, 1))
+		<-c.batches
+		select {
+		case <-p.flush:
+			if !step.want {
+				t.Fatalf("flushed where the log has %d bytes", step.length)
+			}
+		default:
+			if step.want {
+				t.Fatalf("not flushed where the log has %d bytes", step.length)
+			}
 		}
 	}
 }

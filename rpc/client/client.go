@@ -39,7 +39,7 @@ type Client struct {
 	sessions []*sessions
 	// trouble wakes the keeper. It holds one: more trouble adds nothing.
 	trouble chan struct{}
-	// turn spreads reads over the members of a shard. Each client begins with others.
+	// turn spreads reads over the members of a shard, and the keeper's questions over all nodes. Each client begins with others.
 	turn   atomic.Uint64
 	jitter *jitter
 
